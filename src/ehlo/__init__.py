@@ -1,0 +1,143 @@
+"""ehlo: SMTP for Python, without the I/O, with asyncio, and with plain sockets.
+
+`ehlo.blocking` and `ehlo.asyncio` hold the same names (`send`, `connect`, `Session`); changing from
+one to the other is changing the import. `import ehlo` alone loads neither, nor `ssl`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ehlo import commands, dialogues, errors
+from ehlo.address import Address, Mailbox
+from ehlo.capabilities import Capabilities
+from ehlo.endpoint import Endpoint
+from ehlo.envelope import Envelope
+from ehlo.errors import (
+    AuthenticationRefused,
+    CapabilityMissing,
+    CommandRefused,
+    ConnectFailed,
+    ConnectionLost,
+    ContentRefused,
+    DeliveryUnknown,
+    GreetingRefused,
+    HelloRefused,
+    InvalidAddress,
+    InvalidInput,
+    LocalProtocolError,
+    RecipientsRefused,
+    Refused,
+    RemoteProtocolError,
+    SenderRefused,
+    SMTPError,
+    Timeout,
+    TlsFailed,
+)
+from ehlo.message import Attachment, Message
+from ehlo.phase import Outcome, Phase
+from ehlo.policies import Cleartext, OnRefusal, Pipelining, Tls
+from ehlo.protocol import (
+    NEED_DATA,
+    Connection,
+    ConnectionClosed,
+    Event,
+    ReplyReceived,
+    ServerClosing,
+    State,
+)
+from ehlo.receipt import Receipt
+from ehlo.reply import EnhancedStatus, Reply, Severity
+from ehlo.sasl import Credentials, Password
+from ehlo.secret import Secret
+from ehlo.timeouts import Timeouts
+from ehlo.tls import TlsFacts
+from ehlo.transcript import Entry, Side, Trace, Transcript
+from ehlo.wire import ReplyLimits
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ehlo import asyncio, blocking, testing
+
+__version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022 - by topic
+    # Adapters, loaded at first use
+    "asyncio",
+    "blocking",
+    "testing",
+    # What is sent, and to whom
+    "Address",
+    "Attachment",
+    "Envelope",
+    "Mailbox",
+    "Message",
+    # What comes back
+    "Capabilities",
+    "EnhancedStatus",
+    "Outcome",
+    "Receipt",
+    "Reply",
+    "Severity",
+    "TlsFacts",
+    # How
+    "Cleartext",
+    "Credentials",
+    "Endpoint",
+    "OnRefusal",
+    "Password",
+    "Phase",
+    "Pipelining",
+    "Secret",
+    "Timeouts",
+    "Tls",
+    # Seeing it
+    "Entry",
+    "Side",
+    "Trace",
+    "Transcript",
+    # Without I/O
+    "NEED_DATA",
+    "Connection",
+    "ConnectionClosed",
+    "Event",
+    "ReplyLimits",
+    "ReplyReceived",
+    "ServerClosing",
+    "State",
+    "commands",
+    "dialogues",
+    # Errors
+    "AuthenticationRefused",
+    "CapabilityMissing",
+    "CommandRefused",
+    "ConnectFailed",
+    "ConnectionLost",
+    "ContentRefused",
+    "DeliveryUnknown",
+    "GreetingRefused",
+    "HelloRefused",
+    "InvalidAddress",
+    "InvalidInput",
+    "LocalProtocolError",
+    "RecipientsRefused",
+    "Refused",
+    "RemoteProtocolError",
+    "SMTPError",
+    "SenderRefused",
+    "Timeout",
+    "TlsFailed",
+    "errors",
+]
+
+_LOADED_AT_FIRST_USE = frozenset({"asyncio", "blocking", "testing"})
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load an adapter or the testing kit at its first use (PEP 562)."""
+    if name in _LOADED_AT_FIRST_USE:
+        return import_module(f"ehlo.{name}")
+    msg = f"module 'ehlo' has no attribute {name!r}"
+    raise AttributeError(msg)

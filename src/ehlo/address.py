@@ -1,0 +1,266 @@
+"""Addresses (RFC 5321 section 4.1.2) and mailboxes (RFC 5322 section 3.4), read strictly.
+
+A text is one address or it is an error that says where. Nothing is guessed, repaired or
+dropped: no comments, no routes, no lists, no display name where an address is due.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from typing_extensions import override
+
+from ehlo.errors import InvalidAddress
+from ehlo.text import printable
+
+__all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike"]
+
+LOCAL_PART_MAX: Final = 64
+"""Octets of a local part (RFC 5321 section 4.5.3.1.1)."""
+DOMAIN_MAX: Final = 255
+"""Octets of a domain (RFC 5321 section 4.5.3.1.2)."""
+PATH_MAX: Final = 254
+"""Octets of an address: a path of 256 (section 4.5.3.1.3) without its angle brackets."""
+
+# The productions of RFC 5321 section 4.1.2 with the additions of RFC 6531 section 3.3: every
+# non-ASCII character that is not a control may stand in an atom, a quoted string or a label.
+_UTF8 = "\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}-]"
+_DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
+_QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
+_LET_DIG = rf"[A-Za-z0-9{_UTF8}]"
+_LABEL = rf"{_LET_DIG}(?:[A-Za-z0-9{_UTF8}-]*{_LET_DIG})?"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+# IPv4, IPv6 or a general literal; the numbers themselves are the server's to judge.
+_LITERAL = r"\[[!-Z^-~]+\]"
+
+_LOCAL_PART_RE = re.compile(rf"(?:{_DOT_STRING}|{_QUOTED_STRING})")
+_DOMAIN_RE = re.compile(_DOMAIN)
+_LITERAL_RE = re.compile(_LITERAL)
+
+# RFC 5322 atext, the blanks between words, and what real display names hold unquoted: dots
+# (obs-phrase) and non-ASCII text.
+_PHRASE_RE = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}. \t-]*")
+_QUOTED_NAME_RE = re.compile(rf'"(?:[ \t!#-\[\]-~{_UTF8}]|\\[ -~{_UTF8}])*"')
+_QUOTED_PAIR_RE = re.compile(r"\\(.)")
+
+POSTMASTER: Final = "postmaster"
+"""The one local part that stands without a domain (RFC 5321 section 4.5.1)."""
+
+
+def _fail(text: str, position: int, why: str) -> InvalidAddress:
+    shown = text if len(text) <= PATH_MAX else f"{text[:PATH_MAX]}..."
+    msg = f"not an address: {why} at position {position} of {shown!r}"
+    return InvalidAddress(msg, text=text, position=position)
+
+
+def _check_length(text: str, what: str, part: str, limit: int, position: int) -> None:
+    if len(part) > limit or (not part.isascii() and len(part.encode()) > limit):
+        raise _fail(text, position, f"{what} is longer than {limit} octets")
+
+
+def _check_domain(text: str, start: int) -> None:
+    grammar = _LITERAL_RE if text.startswith("[", start) else _DOMAIN_RE
+    match = grammar.match(text, start)
+    end = match.end() if match else start
+    if end != len(text) or end == start:
+        raise _fail(text, end, "bad domain" if end < len(text) else "missing domain")
+    _check_length(text, "the domain", text[start:], DOMAIN_MAX, start)
+
+
+def _check(text: str) -> int:
+    """Check an addr-spec; return the position of its `@`, or the length if it has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise _fail(text, exc.start, "lone surrogate") from None
+    match = _LOCAL_PART_RE.match(text)
+    if match is None:
+        raise _fail(text, 0, "bad local part" if text else "empty text")
+    at = match.end()
+    _check_length(text, "the local part", match[0], LOCAL_PART_MAX, 0)
+    if at == len(text) and text.lower() == POSTMASTER:
+        return at
+    if not text.startswith("@", at):
+        raise _fail(text, at, "missing @" if at == len(text) else "bad local part")
+    _check_domain(text, at + 1)
+    _check_length(text, "the address", text, PATH_MAX, 0)
+    return at
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Address:
+    """One mail address (an addr-spec), exactly as it will be sent.
+
+    Quoted local parts, address literals, internationalised addresses (RFC 6531) and the bare
+    `postmaster` are addresses; `Ada <ada@example.org>` is not: that is a `Mailbox`.
+
+    Args:
+        spec: The text, for example `ada@example.org`.
+
+    Raises:
+        InvalidAddress: The text is not one address, or a part of it exceeds its limit (local
+            part 64 octets, domain 255, all 254; RFC 5321 section 4.5.3.1).
+
+    Attributes:
+        spec: The whole text.
+    """
+
+    spec: str
+    _at: int
+
+    def __init__(self, spec: str) -> None:
+        object.__setattr__(self, "spec", spec)
+        object.__setattr__(self, "_at", _check(spec))
+
+    @classmethod
+    def of(cls, value: AddressLike) -> Address:
+        """Return the address of an `Address`, a `Mailbox` or a text.
+
+        Args:
+            value: What a caller passed.
+
+        Returns:
+            The address.
+
+        Raises:
+            InvalidAddress: A text is not one address.
+            TypeError: The value is none of the three.
+        """
+        if isinstance(value, Address):
+            return value
+        if isinstance(value, Mailbox):
+            return value.address
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"an address is an Address or a str, not {type(value).__name__}"
+            raise TypeError(msg)
+        return cls(value)
+
+    @property
+    def local_part(self) -> str:
+        """What stands before the `@`, quotes included."""
+        return self.spec[: self._at]
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the `@`; empty for the bare `postmaster`."""
+        return self.spec[self._at + 1 :]
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether the address needs no SMTPUTF8 (RFC 6531)."""
+        return self.spec.isascii()
+
+    @override
+    def __str__(self) -> str:
+        return self.spec
+
+    @override
+    def __repr__(self) -> str:
+        return f"Address({self.spec!r})"
+
+
+def _split_mailbox(text: str) -> tuple[str, int]:
+    """Return the display name of `name <addr>` and where its `<` stands; -1 for a bare address."""
+    start = len(text) - len(text.lstrip(" \t"))
+    quoted = text.startswith('"', start)
+    match = (_QUOTED_NAME_RE if quoted else _PHRASE_RE).match(text, start)
+    end = match.end() if match else start
+    name = text[start:end]
+    while text.startswith((" ", "\t"), end):
+        end += 1
+    if not text.startswith("<", end):
+        return "", -1
+    return (_QUOTED_PAIR_RE.sub(r"\1", name[1:-1]) if quoted else name.strip(" \t")), end
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address with the name of whom it belongs to (RFC 5322 section 3.4).
+
+    Attributes:
+        address: The address.
+        name: The display name as people read it, unquoted and decoded; empty for none.
+    """
+
+    address: Address
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no header may hold.
+
+        Raises:
+            InvalidAddress: The name holds a control character or a lone surrogate.
+        """
+        if self.name and not self.name.isprintable():
+            if printable(self.name) != self.name:
+                msg = f"the display name holds a control character: {self.name!r}"
+                raise InvalidAddress(msg, text=self.name)
+
+    @classmethod
+    def parse(cls, text: str) -> Mailbox:
+        """Read `ada@example.org`, `Ada <ada@example.org>` or `"Lovelace, Ada" <ada@...>`.
+
+        Args:
+            text: One mailbox. Encoded words in it are text like any other.
+
+        Returns:
+            The mailbox.
+
+        Raises:
+            InvalidAddress: The text is not one mailbox; the position counts in `text`.
+        """
+        name, bracket = _split_mailbox(text)
+        if bracket < 0:
+            return cls(Address(text))
+        body = text.rstrip(" \t")
+        if not body.endswith(">"):
+            raise _fail(text, len(body), "missing >")
+        try:
+            address = Address(body[bracket + 1 : -1])
+        except InvalidAddress as exc:
+            position = bracket + 1 + exc.position
+            raise InvalidAddress(str(exc), text=text, position=position) from None
+        return cls(address, name)
+
+    @classmethod
+    def of(cls, value: MailboxLike) -> Mailbox:
+        """Return the mailbox of a `Mailbox`, an `Address`, a text or a pair (name, address).
+
+        Args:
+            value: What a caller passed.
+
+        Returns:
+            The mailbox.
+
+        Raises:
+            InvalidAddress: A text is not one mailbox.
+            TypeError: The value is none of these.
+        """
+        if isinstance(value, Mailbox):
+            return value
+        if isinstance(value, Address):
+            return cls(value)
+        if isinstance(value, str):
+            return cls.parse(value)
+        if isinstance(value, tuple) and len(value) == 2:  # noqa: PLR2004  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            return cls(Address.of(value[1]), value[0])
+        msg = f"a mailbox is a Mailbox, a str or a pair (name, address), not {type(value).__name__}"
+        raise TypeError(msg)
+
+    @override
+    def __str__(self) -> str:
+        """Return the mailbox as people write it: the name quoted where that is needed."""
+        if not self.name:
+            return str(self.address)
+        plain = _PHRASE_RE.fullmatch(self.name) and self.name == self.name.strip() and "." not in self.name
+        name = self.name if plain else '"' + re.sub(r'(["\\])', r"\\\1", self.name) + '"'
+        return f"{name} <{self.address}>"
+
+
+AddressLike = str | Address | Mailbox
+"""What a parameter for one address takes."""
+MailboxLike = str | Address | Mailbox | tuple[str, str | Address]
+"""What a parameter for one mailbox takes; a pair is (display name, address)."""

@@ -1,0 +1,289 @@
+"""The asyncio pump: it meets the needs of a dialogue with a transport.
+
+The dialogue advances inside the protocol's callbacks, so a reply wakes no task: a task sleeps through
+the whole dialogue and wakes once, with its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import override
+
+from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.errors import ConnectionLost, TlsFailed
+from ehlo.phase import Phase
+from ehlo.protocol import State
+from ehlo.runtime.driving import Turn, lost, timed_out, told
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ehlo.dialogues import Dialogue, Need
+    from ehlo.errors import SMTPError
+    from ehlo.runtime.link import Link
+    from ehlo.timeouts import Timeouts
+
+__all__ = ["Pump"]
+
+_T = TypeVar("_T")
+_READ = 65_536
+
+
+class _PerThread(threading.local):
+    """One receive buffer for all connections of a thread: it is filled and emptied in one step."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray(_READ)
+
+
+_shared = _PerThread()
+
+
+class Pump(asyncio.BufferedProtocol):
+    """Runs dialogues on a transport, one at a time.
+
+    Args:
+        link: What is spoken on the transport.
+        timeouts: The deadlines.
+        loop: The event loop.
+
+    Attributes:
+        link: As above.
+        transport: The transport, once the connection is made.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, link: Link, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
+        self.link = link
+        self._timeouts = timeouts
+        self._loop = loop
+        self._turn = Turn(link)
+        self._gone = loop.create_future()
+        self._dialogue: Generator[Need, None, Any] | None = None
+        self._need: Need | None = None
+        self._waiter: asyncio.Future[Any] = self._gone
+        self._end: float | None = None
+        self._deadline: tuple[float, float] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._backlog = 0
+        # A proactor reads ahead into the buffer while others use theirs; selectors do not.
+        self._buffer = _shared.buffer if _fills_in_one_step(loop) else bytearray(_READ)
+
+    # -- Running a dialogue ------------------------------------------------------------------
+
+    async def run(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
+        """Run one dialogue to its end.
+
+        Args:
+            dialogue: A dialogue on the link's Connection.
+            end: When it must be over, by the loop's clock; None for the timeouts' `total`.
+
+        Returns:
+            Its result.
+
+        Raises:
+            SMTPError: As the dialogue says; `LocalProtocolError` if another one is under way.
+        """
+        try:
+            with self._turn:
+                self._end = self._timeouts.end(self._loop.time()) if end is None else end
+                return await self._drive(dialogue)
+        finally:
+            dialogue.close()
+            if self.link.connection.is_over and not self._turn.taken:
+                await self.close()
+
+    async def _drive(self, dialogue: Dialogue[_T]) -> _T:
+        waiter: asyncio.Future[_T] = self._loop.create_future()
+        self._waiter, self._dialogue = waiter, dialogue
+        self._advance()
+        try:
+            return await waiter
+        finally:
+            self._dialogue = self._need = self._deadline = None
+            if self.transport.get_write_buffer_size():
+                self.link.connection.abandon("octets were left unsent")
+
+    def _advance(self, trouble: SMTPError | None = None) -> None:
+        """Resume the dialogue, for as long as its needs are met at once."""
+        dialogue = self._dialogue
+        if dialogue is None:
+            return
+        self._need = None
+        try:
+            need = next(dialogue) if trouble is None else dialogue.throw(trouble)
+            while self._begin(need):
+                need = next(dialogue)
+        except StopIteration as stop:
+            self._finish(stop.value, None)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the waiting task
+            self._finish(None, exc)
+        else:
+            self._need = need
+            self._arm(need.phase)
+
+    def _finish(self, result: object, error: Exception | None) -> None:
+        self._dialogue = self._deadline = None
+        if self._waiter.done():
+            return  # its task was cancelled a moment ago
+        if error is None:
+            self._waiter.set_result(result)
+        else:
+            self._waiter.set_exception(error)
+
+    def _begin(self, need: Need) -> bool:
+        """Begin to meet a need; return whether it is met already."""
+        try:
+            if isinstance(need, UpgradeTls):
+                self.link.start_tls()
+            self._write()
+        except (ConnectionLost, TlsFailed) as trouble:
+            # Thrown later: the dialogue is being advanced at this moment.
+            self._loop.call_soon(self._trouble, trouble)
+            return False
+        return self._is_met(need)
+
+    def _is_met(self, need: Need) -> bool:
+        match need:
+            case Flush(phase):
+                interrupted = phase is Phase.CONTENT and not self.link.connection.needs_data
+                return interrupted or not self.transport.get_write_buffer_size()
+            case Receive():
+                return not self.link.connection.needs_data
+            case UpgradeTls():
+                return not self.link.is_handshaking
+
+    def _proceed(self) -> None:
+        """Look whether what happened has met the need."""
+        if self._need is not None and self._is_met(self._need):
+            self._advance()
+
+    def _trouble(self, trouble: SMTPError) -> None:
+        if self._dialogue is None:
+            self.link.connection.receive_eof()
+        else:
+            phase = Phase.COMMAND if self._need is None else self._need.phase
+            self._advance(told(trouble, phase))
+
+    # -- The transport's callbacks -----------------------------------------------------------
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        # Pause as soon as anything is left, so that "flushed" means that the system has it all.
+        transport.set_write_buffer_limits(high=0)
+
+    @override
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    @override
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            self.link.receive(memoryview(self._buffer)[:nbytes])
+        except (ConnectionLost, TlsFailed) as trouble:
+            self._write_raw()  # the alert that tells the server why
+            self._trouble(trouble)
+            return
+        if self.link.unsent:  # TLS has something of its own to say
+            self._write_raw()
+        self._proceed()
+
+    @override
+    def eof_received(self) -> bool:
+        self._receive_end(None)
+        return False  # the transport closes itself
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._receive_end(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def _receive_end(self, exc: Exception | None) -> None:
+        try:
+            self.link.receive(b"")
+        except TlsFailed as trouble:
+            self._trouble(trouble)
+            return
+        need = self._need
+        if exc is not None and need is not None:
+            self._trouble(lost(need.phase, exc))
+        elif isinstance(need, Flush) and not self._is_met(need):
+            self._trouble(lost(need.phase, None))
+        else:
+            self._proceed()
+
+    @override
+    def resume_writing(self) -> None:
+        self._proceed()
+
+    def _write(self) -> None:
+        if self.link.collect():
+            self._write_raw()
+
+    def _write_raw(self) -> None:
+        # The transport may keep what it is given: give it octets of its own.
+        self.transport.write(bytes(self.link.unsent))
+        self.link.unsent.clear()
+
+    # -- The clock: one timer a connection, which re-arms itself ------------------------------
+
+    def _arm(self, phase: Phase) -> None:
+        now = self._loop.time()
+        seconds = self._timeouts.left(phase, now, self._end)
+        if seconds is None:
+            self._deadline = None
+            return
+        self._deadline = (now + seconds, seconds)
+        self._backlog = self.transport.get_write_buffer_size()
+        if self._timer is None or self._timer.when() > now + seconds:
+            self._set_timer(now + seconds)
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._deadline is None or self._need is None:
+            return
+        end, seconds = self._deadline
+        if self._loop.time() < end:
+            self._set_timer(end)
+        elif self._has_progressed():
+            self._arm(self._need.phase)
+        else:
+            self._trouble(timed_out(self._need.phase, seconds))
+
+    def _has_progressed(self) -> bool:
+        """Return whether the server took something since the deadline was set: that is what counts."""
+        within = self._end is None or self._loop.time() < self._end
+        return within and self.transport.get_write_buffer_size() < self._backlog
+
+    # -- The end -------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Close the transport; where TLS is on and all is in order, say so to the server."""
+        if self.link.connection.state is State.CLOSING:
+            self.link.say_goodbye()
+            self._write_raw()
+        self.link.connection.abandon("the client closed the connection")
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+        await self._gone
+
+
+def _fills_in_one_step(loop: asyncio.AbstractEventLoop) -> bool:
+    proactor = getattr(asyncio, "ProactorEventLoop", None)
+    return proactor is None or not isinstance(loop, proactor)

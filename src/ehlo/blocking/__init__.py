@@ -1,0 +1,10 @@
+"""The blocking adapter: SMTP over plain sockets, for programs without an event loop.
+
+Everything here stands in `ehlo.asyncio` too, under the same name, with `await`.
+"""
+
+from __future__ import annotations
+
+from ehlo.blocking._session import Session, connect, send
+
+__all__ = ["Session", "connect", "send"]

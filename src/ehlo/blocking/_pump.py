@@ -1,0 +1,219 @@
+"""The blocking pump: it meets the needs of a dialogue with a plain socket."""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.errors import ConnectionLost, TlsFailed
+from ehlo.phase import Phase
+from ehlo.protocol import State
+from ehlo.runtime.driving import Turn, lost, timed_out, told
+
+if TYPE_CHECKING:
+    import socket
+
+    from ehlo.dialogues import Dialogue, Need
+    from ehlo.runtime.link import Link
+    from ehlo.timeouts import Timeouts
+
+__all__ = ["Pump"]
+
+_T = TypeVar("_T")
+_READ = 65_536
+
+
+class Pump:
+    """Runs dialogues on a socket, one at a time.
+
+    The socket is non-blocking, so that reading goes on while the server takes nothing: two peers that
+    both only write would wait for each other for ever.
+
+    Args:
+        sock: A connected socket; the pump owns it from now on.
+        link: What is spoken on it.
+        timeouts: The deadlines.
+
+    Attributes:
+        link: As above.
+    """
+
+    def __init__(self, sock: socket.socket, link: Link, timeouts: Timeouts) -> None:
+        sock.setblocking(False)
+        self.link = link
+        self._sock = sock
+        self._timeouts = timeouts
+        self._turn = Turn(link)
+        self._end: float | None = None  # of the call as a whole
+
+    def run(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
+        """Run one dialogue to its end.
+
+        Args:
+            dialogue: A dialogue on the link's Connection.
+            end: When it must be over, by `time.monotonic`; None for the timeouts' `total`.
+
+        Returns:
+            Its result.
+
+        Raises:
+            SMTPError: As the dialogue says; `LocalProtocolError` if another one is under way.
+        """
+        try:
+            with self._turn:
+                self._end = self._timeouts.end(time.monotonic()) if end is None else end
+                return self._drive(dialogue)
+        finally:
+            dialogue.close()
+            if self.link.connection.is_over and not self._turn.taken:
+                self.close()
+
+    def _drive(self, dialogue: Dialogue[_T]) -> _T:
+        self._read_ahead()
+        try:
+            need = next(dialogue)
+            while True:
+                try:
+                    self._meet(need)
+                except (ConnectionLost, TlsFailed) as trouble:
+                    need = dialogue.throw(told(trouble, need.phase))
+                else:
+                    need = next(dialogue)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+
+    def _meet(self, need: Need) -> None:
+        match need:
+            case Flush(phase):
+                self._flush(phase)
+            case Receive(phase):
+                self._receive(phase)
+            case UpgradeTls():
+                self._handshake()
+
+    # -- The three needs ---------------------------------------------------------------------
+
+    def _flush(self, phase: Phase) -> None:
+        link = self.link
+        deadline = self._deadline(phase)
+        link.collect()
+        while link.unsent:
+            if self._write(phase):
+                deadline = self._deadline(phase)  # it is progress that is timed
+                continue
+            readable = self._wait(phase, deadline, writing=True)
+            if readable and not self._read(phase):
+                raise lost(phase, None)
+            if phase is Phase.CONTENT and not link.connection.needs_data:
+                return
+
+    def _receive(self, phase: Phase) -> None:
+        self._flush(phase)
+        deadline = self._deadline(phase)
+        while self.link.connection.needs_data:
+            self._wait(phase, deadline, writing=False)
+            self._read(phase)
+
+    def _handshake(self) -> None:
+        deadline = self._deadline(Phase.TLS)
+        self.link.start_tls()
+        try:
+            while self.link.is_handshaking:
+                self._flush(Phase.TLS)
+                self._wait(Phase.TLS, deadline, writing=False)
+                self._read(Phase.TLS)
+        finally:
+            self._write_what_goes()  # the last flight of the handshake, or the alert that says why
+
+    # -- The socket --------------------------------------------------------------------------
+
+    def _write(self, phase: Phase) -> bool:
+        """Write what the socket takes; return whether it took anything."""
+        try:
+            taken = self._sock.send(self.link.unsent)
+        except BlockingIOError:
+            return False
+        except OSError as exc:
+            self._read_last_words()
+            raise lost(phase, exc) from exc
+        del self.link.unsent[:taken]
+        return True
+
+    def _write_what_goes(self) -> None:
+        try:
+            del self.link.unsent[: self._sock.send(self.link.unsent)]
+        except OSError:
+            pass
+
+    def _read(self, phase: Phase) -> bool:
+        """Read once; return whether the stream goes on."""
+        try:
+            data = self._sock.recv(_READ)
+        except BlockingIOError:
+            return True
+        except OSError as exc:
+            raise lost(phase, exc) from exc
+        self.link.receive(data)
+        return bool(data)
+
+    def _read_ahead(self) -> None:
+        """Take in what the server said while nobody was looking: a 421, or the end."""
+        if not self.link.connection.is_in_step:
+            return
+        try:
+            self._read(Phase.COMMAND)
+        except ConnectionLost:
+            self.link.connection.receive_eof()
+
+    def _read_last_words(self) -> None:
+        """After a failed write, take in what the server may have said before it went away."""
+        try:
+            while self.link.connection.needs_data and _poll(self._sock, 0, writing=False):
+                if not self._read(Phase.CONTENT):
+                    break
+        except (ConnectionLost, TlsFailed):
+            pass
+
+    def _deadline(self, phase: Phase) -> tuple[float, float] | None:
+        """Return when the phase must be over, and how long that is; None for never."""
+        now = time.monotonic()
+        seconds = self._timeouts.left(phase, now, self._end)
+        return None if seconds is None else (now + seconds, seconds)
+
+    def _wait(self, phase: Phase, deadline: tuple[float, float] | None, *, writing: bool) -> bool:
+        """Wait until the socket is readable, or writable if asked; return whether it is readable."""
+        if deadline is None:
+            return _poll(self._sock, None, writing=writing)
+        end, seconds = deadline
+        left = end - time.monotonic()
+        if left <= 0:
+            raise timed_out(phase, seconds)
+        return _poll(self._sock, left, writing=writing)
+
+    def close(self) -> None:
+        """Close the socket; where TLS is on and all is in order, say so to the server."""
+        if self.link.connection.state is State.CLOSING:
+            self.link.say_goodbye()
+            self._write_what_goes()
+        self.link.connection.abandon("the client closed the connection")
+        self._sock.close()
+
+
+def _by_poll(sock: socket.socket, timeout: float | None, *, writing: bool) -> bool:
+    poller = select.poll()
+    poller.register(sock, select.POLLIN | (select.POLLOUT if writing else 0))
+    ready = poller.poll(None if timeout is None else timeout * 1000)
+    return any(event & ~select.POLLOUT for _, event in ready)
+
+
+def _by_select(sock: socket.socket, timeout: float | None, *, writing: bool) -> bool:
+    writers = [sock] if writing else []
+    readable, _, _ = select.select([sock], writers, [], timeout)
+    return bool(readable)
+
+
+# Windows has no poll(); select() cannot take descriptors above 1023 elsewhere.
+_poll = _by_poll if hasattr(select, "poll") else _by_select

@@ -1,0 +1,533 @@
+"""The commands of a client, one frozen value each, with a single way to the wire.
+
+Each command checks its arguments when it is made, so a command that exists can be sent. The one
+way out is `Command.wire`, and it refuses whatever could end the line early. What people
+see of a command (transcripts, logs, errors) is `Command.shown`, where secrets are masked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from typing_extensions import override
+
+from ehlo.errors import InvalidInput
+from ehlo.text import control_character, refuse_control_characters
+
+if TYPE_CHECKING:
+    from ehlo.address import Address
+    from ehlo.secret import Secret
+
+__all__ = [
+    "Auth",
+    "AuthCancel",
+    "AuthResponse",
+    "Body",
+    "Command",
+    "Data",
+    "Ehlo",
+    "EndOfContent",
+    "Expn",
+    "Greeting",
+    "Helo",
+    "Help",
+    "Mail",
+    "Noop",
+    "Quit",
+    "Raw",
+    "Rcpt",
+    "Rset",
+    "StartTls",
+    "Verb",
+    "Vrfy",
+]
+
+COMMAND_LINE_MAX: Final = 2048
+"""Octets of a command line. RFC 5321 section 4.5.3.1.4 grants 512 and extensions add to that; what
+exceeds this limit is a mistake, and servers in the field refuse it."""
+AUTH_LINE_MAX: Final = 12_288
+"""Octets of an AUTH exchange line (RFC 4954 section 4)."""
+MASK: Final = "***"
+
+
+class Verb(StrEnum):
+    """The commands that the state table knows.
+
+    `GREETING` and `END_OF_CONTENT` are no commands of the RFC, but replies answer them: the
+    opening of the connection, and the lone dot.
+    """
+
+    GREETING = "(greeting)"
+    EHLO = "EHLO"
+    HELO = "HELO"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    AUTH_RESPONSE = "(auth response)"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    END_OF_CONTENT = "."
+    RSET = "RSET"
+    NOOP = "NOOP"
+    VRFY = "VRFY"
+    EXPN = "EXPN"
+    HELP = "HELP"
+    QUIT = "QUIT"
+    OTHER = "(other)"
+
+
+class Body(StrEnum):
+    """The value of MAIL's BODY parameter (RFC 6152)."""
+
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT_MIME = "8BITMIME"
+
+
+class Command:
+    """What a client sends and a server answers.
+
+    Attributes:
+        verb: Which command this is, for the state table.
+        ends_group: Whether nothing may follow it before its reply (RFC 2920 section 3.1).
+        line_max: How many octets its line may have, line end included.
+    """
+
+    __slots__ = ()
+
+    verb: Verb
+    ends_group: ClassVar[bool] = True
+    line_max: ClassVar[int] = COMMAND_LINE_MAX
+
+    def _line(self) -> str:
+        """Return the line to send, without its end."""
+        return self.verb.value
+
+    @property
+    def shown(self) -> str:
+        """The line as a transcript shows it: secrets masked."""
+        return self._line()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not be shown, even if the server echoes it."""
+        return ()
+
+    def wire(self) -> bytes:
+        """Return the octets of the command, line end included.
+
+        Returns:
+            One line.
+
+        Raises:
+            InvalidInput: The line is too long, or holds a control character (which the
+                constructors of all commands here refuse already).
+        """
+        octets = self._line().encode("utf-8", "replace") + b"\r\n"
+        length = len(octets)
+        if length > self.line_max:
+            del octets  # it may hold a secret, and tracebacks can show local variables
+            msg = f"the {self.verb} command has {length} octets; {self.line_max} are allowed"
+            raise InvalidInput(msg)
+        if found := control_character(self._line()):
+            del octets
+            msg = f"the {self.verb} command holds {found}"
+            raise InvalidInput(msg)
+        return octets
+
+
+# sub-domain *("." sub-domain) / address-literal, as far as a client needs to be held to it.
+# Underscores are no part of the RFC's grammar, but of many host names that send mail.
+_HELLO_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[!-Z^-~]+\]")
+_HELLO_NAME_MAX = 255
+
+
+def _check_hello_name(name: str) -> None:
+    if len(name) > _HELLO_NAME_MAX or not _HELLO_NAME.fullmatch(name):
+        refuse_control_characters("the EHLO name", name)
+        msg = f"the EHLO name is a host name or an address literal such as [192.0.2.1], not {name!r}"
+        raise InvalidInput(msg)
+
+
+def _check_argument(what: str, argument: str) -> None:
+    refuse_control_characters(what, argument)
+    if argument != argument.strip():
+        msg = f"{what} begins or ends with a blank"
+        raise InvalidInput(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting(Command):
+    """The opening of a connection, which the server answers with its greeting; sends nothing."""
+
+    verb = Verb.GREETING
+
+    @override
+    def wire(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Ehlo(Command):
+    """EHLO: open the session and ask for the server's extensions (RFC 5321 section 4.1.1.1).
+
+    Attributes:
+        name: The client's host name, or an address literal such as `[192.0.2.1]`.
+    """
+
+    verb = Verb.EHLO
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither.
+
+        Raises:
+            InvalidInput: The name is neither a host name nor an address literal.
+        """
+        _check_hello_name(self.name)
+
+    @override
+    def _line(self) -> str:
+        return f"EHLO {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Helo(Command):
+    """HELO: open the session with a server that does not know EHLO (RFC 5321 section 4.1.1.1).
+
+    Attributes:
+        name: The client's host name, or an address literal such as `[192.0.2.1]`.
+    """
+
+    verb = Verb.HELO
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither.
+
+        Raises:
+            InvalidInput: The name is neither a host name nor an address literal.
+        """
+        _check_hello_name(self.name)
+
+    @override
+    def _line(self) -> str:
+        return f"HELO {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls(Command):
+    """STARTTLS: begin TLS behind the reply (RFC 3207 section 4)."""
+
+    verb = Verb.STARTTLS
+
+
+# sasl-mech = 1*20(UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE), RFC 4422 section 3.1.
+_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Auth(Command):
+    """AUTH: begin a SASL exchange (RFC 4954 section 4).
+
+    Attributes:
+        mechanism: The name of the mechanism, in upper case.
+        initial_response: The initial response in Base64 (`=` for an empty one), or None.
+        hidden: What else must not be shown if the server echoes it, such as the password.
+    """
+
+    verb = Verb.AUTH
+    line_max = AUTH_LINE_MAX
+    mechanism: str
+    initial_response: Secret | None = None
+    hidden: tuple[Secret, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no mechanism name.
+
+        Raises:
+            InvalidInput: The mechanism is not a SASL mechanism name.
+        """
+        if not _MECHANISM.fullmatch(self.mechanism):
+            refuse_control_characters("the SASL mechanism", self.mechanism)
+            msg = f"a SASL mechanism is 1 to 20 of A-Z, 0-9, - and _, not {self.mechanism!r}"
+            raise InvalidInput(msg)
+
+    @override
+    def _line(self) -> str:
+        if self.initial_response is None:
+            return f"AUTH {self.mechanism}"
+        return f"AUTH {self.mechanism} {self.initial_response.reveal()}"
+
+    @property
+    @override
+    def shown(self) -> str:
+        return f"AUTH {self.mechanism}{'' if self.initial_response is None else f' {MASK}'}"
+
+    @property
+    @override
+    def secrets(self) -> tuple[Secret, ...]:
+        response = () if self.initial_response is None else (self.initial_response,)
+        return response + self.hidden
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponse(Command):
+    """The answer to a challenge within a SASL exchange (RFC 4954 section 4).
+
+    Attributes:
+        response: The answer in Base64; may be empty.
+        hidden: What else must not be shown if the server echoes it, such as the password.
+    """
+
+    verb = Verb.AUTH_RESPONSE
+    line_max = AUTH_LINE_MAX
+    response: Secret
+    hidden: tuple[Secret, ...] = ()
+
+    @override
+    def _line(self) -> str:
+        return self.response.reveal()
+
+    @property
+    @override
+    def shown(self) -> str:
+        return MASK
+
+    @property
+    @override
+    def secrets(self) -> tuple[Secret, ...]:
+        return (self.response, *self.hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthCancel(Command):
+    """The lone `*` that cancels a SASL exchange (RFC 4954 section 4)."""
+
+    verb = Verb.AUTH_RESPONSE
+
+    @override
+    def _line(self) -> str:
+        return "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail(Command):
+    """MAIL: begin a transaction (RFC 5321 section 4.1.1.2).
+
+    Attributes:
+        sender: The reverse-path; None is the null reverse-path `<>`.
+        size: The SIZE parameter: the content's length in octets (RFC 1870).
+        body: The BODY parameter (RFC 6152).
+        smtputf8: Whether to give the SMTPUTF8 parameter (RFC 6531).
+    """
+
+    verb = Verb.MAIL
+    ends_group = False
+    sender: Address | None
+    size: int | None = None
+    body: Body | None = None
+    smtputf8: bool = False
+
+    @override
+    def _line(self) -> str:
+        parameters = ""
+        if self.size is not None:
+            parameters = f" SIZE={self.size}"
+        if self.body is not None:
+            parameters += f" BODY={self.body}"
+        if self.smtputf8:
+            parameters += " SMTPUTF8"
+        return f"MAIL FROM:<{'' if self.sender is None else self.sender.spec}>{parameters}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt(Command):
+    """RCPT: name a recipient (RFC 5321 section 4.1.1.3).
+
+    Attributes:
+        recipient: The forward-path.
+    """
+
+    verb = Verb.RCPT
+    ends_group = False
+    recipient: Address
+
+    @override
+    def _line(self) -> str:
+        return f"RCPT TO:<{self.recipient.spec}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Command):
+    """DATA: ask to send the content (RFC 5321 section 4.1.1.4)."""
+
+    verb = Verb.DATA
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfContent(Command):
+    """The lone dot that ends the content; the Connection makes it (RFC 5321 section 4.1.1.4)."""
+
+    verb = Verb.END_OF_CONTENT
+    ends_group = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rset(Command):
+    """RSET: forget the transaction (RFC 5321 section 4.1.1.5)."""
+
+    verb = Verb.RSET
+    ends_group = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(Command):
+    """NOOP: do nothing (RFC 5321 section 4.1.1.9).
+
+    Attributes:
+        argument: A text that the server ignores; empty for none.
+    """
+
+    verb = Verb.NOOP
+    argument: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It holds a control character, or begins or ends with a blank.
+        """
+        _check_argument("the argument of NOOP", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"NOOP {self.argument}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy(Command):
+    """VRFY: ask whether a user exists (RFC 5321 section 4.1.1.6).
+
+    Attributes:
+        argument: A user name or an address.
+    """
+
+    verb = Verb.VRFY
+    argument: str
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
+        """
+        _check_required("the argument of VRFY", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"VRFY {self.argument}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expn(Command):
+    """EXPN: ask who is on a mailing list (RFC 5321 section 4.1.1.7).
+
+    Attributes:
+        argument: The name of the list.
+    """
+
+    verb = Verb.EXPN
+    argument: str
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
+        """
+        _check_required("the argument of EXPN", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"EXPN {self.argument}"
+
+
+@dataclass(frozen=True, slots=True)
+class Help(Command):
+    """HELP: ask for help (RFC 5321 section 4.1.1.8).
+
+    Attributes:
+        argument: What about; empty for help in general.
+    """
+
+    verb = Verb.HELP
+    argument: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It holds a control character, or begins or ends with a blank.
+        """
+        _check_argument("the argument of HELP", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"HELP {self.argument}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Quit(Command):
+    """QUIT: end the session (RFC 5321 section 4.1.1.10)."""
+
+    verb = Verb.QUIT
+
+
+_RAW_VERBS = {verb.value: verb for verb in Verb if verb.value.isalpha()}
+_NEEDS_MORE = {Verb.STARTTLS: "starttls()", Verb.AUTH: "authenticate()", Verb.DATA: "data()"}
+
+
+@dataclass(frozen=True, slots=True)
+class Raw(Command):
+    """Any line at all, as typed into a terminal; the state table sees the verb it begins with.
+
+    Attributes:
+        line: The line without its end.
+    """
+
+    line: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not one line, or what a line alone cannot do.
+
+        Raises:
+            InvalidInput: The line is empty, holds a control character, or begins a STARTTLS,
+                AUTH, DATA or BDAT exchange, which takes more than a line.
+        """
+        _check_required("the command line", self.line)
+        word = self.line.partition(" ")[0].upper()
+        if word == "BDAT":
+            msg = "BDAT is followed by octets, which a raw line cannot carry"
+            raise InvalidInput(msg)
+        if self.verb in _NEEDS_MORE:
+            msg = f"{word} is more than one line: call {_NEEDS_MORE[self.verb]} of the session"
+            raise InvalidInput(msg)
+
+    @property
+    def verb(self) -> Verb:  # type: ignore[override]
+        """The verb it begins with; `OTHER` for one that the table does not know."""
+        return _RAW_VERBS.get(self.line.partition(" ")[0].upper(), Verb.OTHER)
+
+    @override
+    def _line(self) -> str:
+        return self.line
+
+
+def _check_required(what: str, argument: str) -> None:
+    _check_argument(what, argument)
+    if not argument:
+        msg = f"{what} is empty"
+        raise InvalidInput(msg)

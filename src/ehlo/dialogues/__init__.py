@@ -1,0 +1,33 @@
+"""Dialogues: each a plan that drives a Connection from top to bottom, without any I/O.
+
+A dialogue is a generator. It yields what it needs from the outside (`Need`) and is resumed when
+the need is met; it raises or returns its result. Whoever meets the needs is a pump: see
+`docs/explanation/pumps.md` for the contract.
+"""
+
+from __future__ import annotations
+
+from ehlo.dialogues.authentication import authenticate
+from ehlo.dialogues.exchange import perform
+from ehlo.dialogues.needs import Dialogue, Flush, Need, Receive, UpgradeTls
+from ehlo.dialogues.session import Opening, greet, hello, open_session, quit_session, start_tls
+from ehlo.dialogues.transaction import Transaction, data, deliver
+
+__all__ = [
+    "Dialogue",
+    "Flush",
+    "Need",
+    "Opening",
+    "Receive",
+    "Transaction",
+    "UpgradeTls",
+    "authenticate",
+    "data",
+    "deliver",
+    "greet",
+    "hello",
+    "open_session",
+    "perform",
+    "quit_session",
+    "start_tls",
+]

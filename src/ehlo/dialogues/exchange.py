@@ -1,0 +1,176 @@
+"""The smallest dialogues, which the others are made of: wait for a reply, perform a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ehlo.commands import Verb
+from ehlo.dialogues.needs import RECEIVE
+from ehlo.errors import CapabilityMissing, ConnectionLost, RemoteProtocolError
+from ehlo.phase import Phase
+from ehlo.protocol import NEED_DATA, ConnectionClosed, ReplyReceived
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ehlo.commands import Command
+    from ehlo.dialogues.needs import Dialogue
+    from ehlo.protocol import Connection
+    from ehlo.reply import Reply
+
+__all__ = ["ensure_open", "perform", "perform_group", "phase_of", "receive_reply", "require"]
+
+GROUP_MAX: Final = 65_536
+"""Octets of commands in flight at the most (RFC 2920 section 3.1 leaves the bound to the client)."""
+
+_PHASES: Final = {
+    Verb.GREETING: Phase.GREETING,
+    Verb.EHLO: Phase.HELLO,
+    Verb.HELO: Phase.HELLO,
+    Verb.STARTTLS: Phase.STARTTLS,
+    Verb.AUTH: Phase.AUTH,
+    Verb.AUTH_RESPONSE: Phase.AUTH,
+    Verb.MAIL: Phase.MAIL,
+    Verb.RCPT: Phase.RCPT,
+    Verb.DATA: Phase.DATA,
+    Verb.END_OF_CONTENT: Phase.END_OF_CONTENT,
+    Verb.QUIT: Phase.QUIT,
+}
+
+
+def phase_of(verb: Verb) -> Phase:
+    """Return the phase that a command belongs to.
+
+    Args:
+        verb: Which command.
+
+    Returns:
+        Its phase; `Phase.COMMAND` for those without one of their own.
+    """
+    return _PHASES.get(verb, Phase.COMMAND)
+
+
+def _lost(connection: Connection, phase: Phase) -> ConnectionLost:
+    msg = f"the connection was lost while {phase.phrase}: {connection.ending}"
+    return ConnectionLost(msg, phase=phase, reply=connection.closing_reply)
+
+
+def ensure_open(connection: Connection, phase: Phase) -> None:
+    """Make sure that the server has not closed the session while nobody was looking.
+
+    Args:
+        connection: The Connection.
+        phase: What is about to happen, for the error.
+
+    Raises:
+        ConnectionLost: It has; the error carries its 421, if it sent one.
+        RemoteProtocolError: It said something that nobody asked for.
+    """
+    try:
+        while not connection.in_flight and connection.next_event() is not NEED_DATA:
+            pass
+    except RemoteProtocolError as exc:
+        exc.phase = phase
+        raise
+    if connection.is_over:
+        raise _lost(connection, phase)
+
+
+def receive_reply(connection: Connection) -> Dialogue[Reply]:
+    """Wait for the reply to the oldest command in flight.
+
+    Args:
+        connection: The Connection; a command must be in flight.
+
+    Returns:
+        The reply, whatever its code.
+
+    Raises:
+        ConnectionLost: None will come any more.
+        RemoteProtocolError: What came is no reply to that command.
+    """
+    phase = phase_of(connection.in_flight[0].verb)
+    try:
+        while True:
+            event = connection.next_event()
+            if event is NEED_DATA:
+                yield RECEIVE[phase]
+            elif isinstance(event, ReplyReceived):
+                return event.reply
+            elif isinstance(event, ConnectionClosed):
+                raise _lost(connection, phase)
+    except RemoteProtocolError as exc:
+        exc.phase = phase
+        raise
+
+
+def perform(connection: Connection, command: Command) -> Dialogue[Reply]:
+    """Send one command and wait for its reply.
+
+    Args:
+        connection: The Connection.
+        command: The command.
+
+    Returns:
+        The reply, whatever its code.
+
+    Raises:
+        LocalProtocolError: The command must not be sent in this state.
+        ConnectionLost: The connection is gone.
+        RemoteProtocolError: The server broke the protocol.
+    """
+    ensure_open(connection, phase_of(command.verb))
+    connection.send(command)
+    return (yield from receive_reply(connection))
+
+
+def perform_group(
+    connection: Connection, commands: Sequence[Command], *, in_flight_max: int = GROUP_MAX
+) -> Dialogue[list[Reply]]:
+    """Send commands as a group (RFC 2920), or one by one where that is not possible.
+
+    A command that may not be sent any more, because of the replies that came in the meantime, ends
+    the group, and so does a 421. This serves lock step and pipelining alike: whether a
+    command may leave before a reply is the Connection's to say.
+
+    Args:
+        connection: The Connection.
+        commands: The commands, in order.
+        in_flight_max: How many octets of commands may be unanswered; 0 is lock step.
+
+    Returns:
+        The replies, in order; fewer than commands if the group ended early.
+
+    Raises:
+        ConnectionLost: The connection is gone.
+        RemoteProtocolError: The server broke the protocol.
+    """
+    replies: list[Reply] = []
+    for command in commands:
+        while connection.in_flight and (
+            connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
+        ):
+            replies.append((yield from receive_reply(connection)))
+        if not connection.may_send(command):
+            break
+        connection.send(command)
+    while connection.in_flight and not connection.is_over:
+        replies.append((yield from receive_reply(connection)))
+    return replies
+
+
+def require(connection: Connection, capability: str, phase: Phase, why: str) -> None:
+    """Make sure that the server offers an extension.
+
+    Args:
+        connection: The Connection.
+        capability: The EHLO keyword.
+        phase: What is about to happen.
+        why: What it is needed for, for the error.
+
+    Raises:
+        CapabilityMissing: It does not.
+    """
+    if capability not in connection.capabilities:
+        msg = f"the server does not offer {capability}, which is needed for {why}"
+        raise CapabilityMissing(msg, capability=capability, phase=phase)

@@ -1,0 +1,63 @@
+"""What a dialogue may ask of the outside: a closed alphabet of three.
+
+All needs are answered by resuming the dialogue with nothing. If one cannot be met, a
+`ConnectionLost`, `Timeout` or `TlsFailed` is thrown into the dialogue, once; the dialogue says what
+that means for the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
+
+from ehlo.phase import Phase
+
+__all__ = ["FLUSH", "RECEIVE", "Dialogue", "Flush", "Need", "Receive", "UpgradeTls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Write all that the Connection has to send, until the operating system has taken it.
+
+    While the peer takes nothing, read, and feed the Connection. In `Phase.CONTENT` a reply
+    that arrives meanwhile ends the need early. The deadline starts anew with every octet taken.
+
+    Attributes:
+        phase: What the octets are part of.
+    """
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Write as for `Flush`, then read until `Connection.needs_data` is false.
+
+    The deadline is one for the whole wait, however the octets drip in.
+
+    Attributes:
+        phase: What is waited for.
+    """
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeTls:
+    """Perform the TLS handshake, verification included; read nothing in clear any more."""
+
+    @property
+    def phase(self) -> Phase:
+        """Always `Phase.TLS`."""
+        return Phase.TLS
+
+
+Need: TypeAlias = Flush | Receive | UpgradeTls
+
+_T = TypeVar("_T")
+Dialogue: TypeAlias = Generator[Need, None, _T]
+"""A dialogue with a result of type T."""
+
+FLUSH: Final = {phase: Flush(phase) for phase in Phase}
+RECEIVE: Final = {phase: Receive(phase) for phase in Phase}

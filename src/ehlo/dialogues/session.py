@@ -1,0 +1,192 @@
+"""Opening and closing a session: greeting, EHLO, STARTTLS, AUTH; QUIT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ehlo.commands import Ehlo, Helo, Quit, StartTls
+from ehlo.dialogues.authentication import authenticate
+from ehlo.dialogues.exchange import ensure_open, perform, receive_reply
+from ehlo.dialogues.needs import UpgradeTls
+from ehlo.errors import (
+    ConnectionLost,
+    GreetingRefused,
+    HelloRefused,
+    RemoteProtocolError,
+    TlsFailed,
+)
+from ehlo.phase import Phase
+from ehlo.policies import Cleartext, Tls
+
+if TYPE_CHECKING:
+    from ehlo.dialogues.needs import Dialogue
+    from ehlo.protocol import Connection
+    from ehlo.reply import Reply
+    from ehlo.sasl import Credentials
+
+__all__ = ["Opening", "greet", "hello", "open_session", "quit_session", "start_tls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a session is to be opened.
+
+    Attributes:
+        name: The EHLO name: the client's host name or an address literal.
+        tls: When the connection is encrypted.
+        credentials: Whom to authenticate as; None for nobody.
+        cleartext: Whether credentials may travel unencrypted.
+    """
+
+    name: str
+    tls: Tls
+    credentials: Credentials | None = None
+    cleartext: Cleartext = Cleartext.REFUSE
+
+
+def open_session(connection: Connection, opening: Opening) -> Dialogue[None]:
+    """Bring a new connection to the point where mail can be sent (RFC 5321 section 3.1).
+
+    Args:
+        connection: A new Connection.
+        opening: What is wanted.
+
+    Raises:
+        GreetingRefused: The server does not want to talk.
+        HelloRefused: It refused EHLO and HELO.
+        TlsFailed: TLS was required, and did not come about.
+        AuthenticationRefused: The credentials were not accepted.
+        CapabilityMissing: No way of authenticating that both sides know.
+        ConnectionLost: The connection broke.
+        RemoteProtocolError: The server broke the protocol.
+    """
+    if opening.tls is Tls.IMPLICIT:
+        yield UpgradeTls()
+        connection.tls_started()
+    yield from greet(connection)
+    yield from hello(connection, opening.name)
+    if opening.tls in {Tls.STARTTLS, Tls.STARTTLS_IF_OFFERED}:
+        yield from _encrypt(connection, opening)
+    if opening.credentials is not None:
+        yield from authenticate(connection, opening.credentials, opening.cleartext)
+
+
+def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
+    opportunistic = opening.tls is Tls.STARTTLS_IF_OFFERED
+    if not connection.capabilities.starttls:
+        if opportunistic:
+            return
+        msg = (
+            "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from the "
+            "first octet use smtps://, if it is to be trusted without TLS say tls='none'"
+        )
+        raise TlsFailed(msg, phase=Phase.STARTTLS)
+    reply = yield from start_tls(connection)
+    if connection.encrypted:
+        yield from hello(connection, opening.name)
+    elif not opportunistic or connection.is_over:
+        raise _tls_refused(reply)
+
+
+def _tls_refused(reply: Reply) -> TlsFailed:
+    error = TlsFailed(
+        f"the server refused STARTTLS: {reply}",
+        phase=Phase.STARTTLS,
+        command=StartTls().shown,
+        reply=reply,
+    )
+    error.temporary = reply.is_temporary
+    return error
+
+
+def greet(connection: Connection) -> Dialogue[Reply]:
+    """Wait for the server's greeting.
+
+    Args:
+        connection: A new Connection.
+
+    Returns:
+        The greeting.
+
+    Raises:
+        GreetingRefused: The server does not want to talk (4yz or 5yz).
+    """
+    reply = yield from receive_reply(connection)
+    if not reply.is_positive:
+        msg = f"the server refused the connection: {reply}"
+        raise GreetingRefused(msg, phase=Phase.GREETING, reply=reply)
+    return reply
+
+
+def hello(connection: Connection, name: str) -> Dialogue[Reply]:
+    """Say EHLO; where that is unknown, HELO (RFC 5321 section 3.2).
+
+    HELO follows a permanent refusal only: behind a 4yz the server may be another one soon.
+
+    Args:
+        connection: The Connection.
+        name: The EHLO name.
+
+    Returns:
+        The positive reply.
+
+    Raises:
+        HelloRefused: The server refused.
+    """
+    command: Ehlo | Helo = Ehlo(name)
+    reply = yield from perform(connection, command)
+    if reply.is_permanent:
+        command = Helo(name)
+        reply = yield from perform(connection, command)
+    if not reply.is_positive:
+        msg = f"the server refused {command.verb}: {reply}"
+        raise HelloRefused(msg, phase=Phase.HELLO, command=command.shown, reply=reply)
+    return reply
+
+
+def start_tls(connection: Connection) -> Dialogue[Reply]:
+    """Say STARTTLS and perform the handshake (RFC 3207 section 4).
+
+    Afterwards all that the server announced is forgotten, and EHLO is due.
+
+    Args:
+        connection: The Connection.
+
+    Returns:
+        The reply to STARTTLS; TLS is on if it is positive.
+
+    Raises:
+        TlsFailed: The handshake failed, or octets came in clear behind the 220: something on
+            the way may have put them there (CVE-2021-38371 and its many kin).
+    """
+    reply = yield from perform(connection, StartTls())
+    if not reply.is_positive:
+        return reply
+    try:
+        connection.assert_in_step()
+        yield UpgradeTls()
+        connection.tls_started()
+    except RemoteProtocolError as exc:
+        msg = "the server sent octets in clear behind its 220 to STARTTLS; nothing of them is believed"
+        raise TlsFailed(msg, phase=Phase.STARTTLS) from exc
+    return reply
+
+
+def quit_session(connection: Connection) -> Dialogue[Reply | None]:
+    """Say QUIT; whatever comes of it changes nothing (RFC 5321 section 4.1.1.10).
+
+    Args:
+        connection: The Connection.
+
+    Returns:
+        The reply, or None if none came or QUIT could not be sent.
+    """
+    command = Quit()
+    if not connection.may_send(command):
+        return None
+    try:
+        ensure_open(connection, Phase.QUIT)
+        return (yield from perform(connection, command))
+    except (ConnectionLost, RemoteProtocolError):
+        return None

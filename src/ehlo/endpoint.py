@@ -1,0 +1,246 @@
+"""Where a server is and how to talk to it, read from a URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from typing_extensions import override
+
+from ehlo.errors import InvalidInput
+from ehlo.policies import Tls, chosen
+from ehlo.secret import Secret
+from ehlo.text import refuse_control_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Endpoint"]
+
+PORT_SMTP: Final = 25
+PORT_IMPLICIT_TLS: Final = 465
+PORT_SUBMISSION: Final = 587
+PORT_MAX: Final = 65535
+
+
+class _Scheme(NamedTuple):
+    """What a URL scheme says: its TLS mode (None: it depends) and port; port 0 is a unix socket."""
+
+    tls: Tls | None
+    port: int
+
+
+# The names in the wild disagree ("smtps" means STARTTLS to some Django helpers); these meanings
+# follow RFC 8314 and the majority.
+_SCHEMES: Mapping[str, _Scheme] = {
+    "smtp": _Scheme(None, PORT_SMTP),
+    "smtps": _Scheme(Tls.IMPLICIT, PORT_IMPLICIT_TLS),
+    "smtp+ssl": _Scheme(Tls.IMPLICIT, PORT_IMPLICIT_TLS),
+    "smtp+starttls": _Scheme(Tls.STARTTLS, PORT_SUBMISSION),
+    "smtp+tls": _Scheme(Tls.STARTTLS, PORT_SUBMISSION),
+    "submission": _Scheme(Tls.STARTTLS, PORT_SUBMISSION),
+    "smtp+unix": _Scheme(Tls.NONE, 0),
+}
+
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _check_host(host: str) -> None:
+    refuse_control_characters("the host name", host)
+    if len(host) > 255 or not (_HOST.fullmatch(host) or _is_ip(host)):  # noqa: PLR2004 - RFC 1035
+        msg = f"not a host name or an IP address: {host[:80]!r}"
+        raise InvalidInput(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A server, and how to talk to it.
+
+    Attributes:
+        host: A host name or an IP address; empty for a unix socket.
+        port: The TCP port; 0 for a unix socket.
+        path: The path of a unix socket; empty for TCP.
+        tls: When the connection is encrypted.
+        username: The user to authenticate as, from a URL; None for nobody.
+        password: That user's password.
+
+    Raises:
+        InvalidInput: The values contradict each other or are none.
+    """
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    tls: Tls = Tls.STARTTLS
+    username: str | None = None
+    password: Secret | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no endpoint.
+
+        Raises:
+            InvalidInput: Neither host nor path, or both, or a port outside 1 to 65535.
+        """
+        if bool(self.host) == bool(self.path):
+            msg = "an endpoint has either a host or the path of a unix socket"
+            raise InvalidInput(msg)
+        if self.path:
+            refuse_control_characters("the path of the unix socket", self.path)
+            return
+        _check_host(self.host)
+        if not 0 < self.port <= PORT_MAX:
+            msg = f"a port is a number from 1 to {PORT_MAX}, not {self.port}"
+            raise InvalidInput(msg)
+
+    @classmethod
+    def of(cls, value: str | Endpoint) -> Endpoint:
+        """Return an endpoint as it is, or read one from a URL.
+
+        Args:
+            value: An endpoint, or a URL as `from_url` takes it.
+
+        Returns:
+            The endpoint.
+
+        Raises:
+            InvalidInput: The URL is none of ours.
+        """
+        return value if isinstance(value, Endpoint) else cls.from_url(value)
+
+    @classmethod
+    def from_url(cls, url: str) -> Endpoint:
+        """Read a URL such as `smtp+starttls://user:secret@smtp.example.com?tls=starttls`.
+
+        Schemes: `smtp` (port 25 and the safe default: port 465 is implicit TLS, a loopback host
+        is clear, everything else is STARTTLS), `smtps` or `smtp+ssl` (implicit TLS, 465),
+        `smtp+starttls`, `smtp+tls` or `submission` (STARTTLS required, 587), and
+        `smtp+unix:///path/of/socket`. User and password are percent-decoded.
+        The one query key is `tls`, a value of `Tls`.
+
+        Args:
+            url: The URL.
+
+        Returns:
+            The endpoint.
+
+        Raises:
+            InvalidInput: Something in it is wrong or unknown; the message never repeats the
+                user or the password.
+        """
+        refuse_control_characters("the server URL", url)
+        parts = _split(url)
+        scheme = _SCHEMES.get(parts.scheme)
+        if scheme is None or "://" not in url:
+            right = ", ".join(f"{name}://" for name in _SCHEMES)
+            msg = f"a server URL begins with one of {right}"
+            raise InvalidInput(msg)
+        endpoint = _tcp(parts, scheme) if scheme.port else _unix(parts)
+        if parts.username is not None:
+            endpoint = replace(
+                endpoint,
+                username=unquote(parts.username),
+                password=None if parts.password is None else Secret(unquote(parts.password)),
+            )
+        return _with_options(endpoint, parts)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the connection cannot leave this machine."""
+        return bool(self.path) or is_loopback(self.host)
+
+    @override
+    def __str__(self) -> str:
+        """Return the endpoint as `host:port` or the path, without user and password."""
+        if self.path:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or IP address is this machine itself.
+
+    Args:
+        host: A host name or an IP address.
+
+    Returns:
+        True for `localhost`, names below `.localhost` (RFC 6761) and loopback addresses.
+    """
+    if _is_ip(host):
+        return ip_address(host.partition("%")[0]).is_loopback
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed on access
+    except ValueError:
+        # The text of the cause may repeat parts of the URL, and with them the password.
+        msg = "the server URL has a bad host or port; a user or password with special characters must be percent-encoded"
+        raise InvalidInput(msg) from None
+    if parts.fragment or (parts.hostname is None and parts.netloc):
+        msg = "the server URL has a part that does not belong there; special characters in user and password must be percent-encoded"
+        raise InvalidInput(msg)
+    return parts
+
+
+def _unix(parts: SplitResult) -> Endpoint:
+    if parts.hostname:
+        msg = "a unix socket URL has three slashes: smtp+unix:///path/of/socket"
+        raise InvalidInput(msg)
+    return Endpoint(path=unquote(parts.path), tls=Tls.NONE)
+
+
+def _tcp(parts: SplitResult, scheme: _Scheme) -> Endpoint:
+    if parts.path not in {"", "/"}:
+        msg = "a server URL has no path"
+        raise InvalidInput(msg)
+    host = unquote(parts.hostname or "")
+    port = scheme.port if parts.port is None else parts.port
+    tls = scheme.tls or default_tls(port, local=is_loopback(host))
+    return Endpoint(host=host, port=port, tls=tls)
+
+
+def default_tls(port: int, *, local: bool) -> Tls:
+    """Return the TLS mode for an endpoint that none was chosen for.
+
+    Args:
+        port: The TCP port.
+        local: Whether the connection cannot leave this machine.
+
+    Returns:
+        The mode.
+    """
+    if port == PORT_IMPLICIT_TLS:
+        return Tls.IMPLICIT
+    return Tls.NONE if local else Tls.STARTTLS
+
+
+def _option_tls(endpoint: Endpoint, value: str) -> Endpoint:
+    return replace(endpoint, tls=chosen(Tls, value))
+
+
+_OPTIONS: Mapping[str, Callable[[Endpoint, str], Endpoint]] = {"tls": _option_tls}
+
+
+def _with_options(endpoint: Endpoint, parts: SplitResult) -> Endpoint:
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        option = _OPTIONS.get(key)
+        if option is None:
+            known = ", ".join(sorted(_OPTIONS))
+            msg = f"the server URL has the unknown option {key!r}; known: {known}"
+            raise InvalidInput(msg)
+        endpoint = option(endpoint, value)
+    return endpoint

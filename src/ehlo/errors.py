@@ -1,0 +1,261 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    SMTPError
+    ├── InvalidInput (ValueError)         a value was refused before any octet was sent
+    │   └── InvalidAddress                   ... because it is not an address
+    ├── LocalProtocolError                the caller used a session out of order
+    ├── CapabilityMissing                 the server does not offer what the caller asked for
+    ├── Refused                           the server said no; carries the reply
+    │   ├── GreetingRefused                  ... instead of greeting
+    │   ├── HelloRefused                     ... to EHLO and HELO
+    │   ├── AuthenticationRefused            ... to AUTH
+    │   ├── SenderRefused                    ... to MAIL
+    │   ├── RecipientsRefused                ... to RCPT; carries a reply for each recipient
+    │   ├── ContentRefused                   ... to DATA or to the content
+    │   └── CommandRefused                   ... to any other command
+    ├── TlsFailed                         no TLS: not offered, refused, or the handshake failed
+    ├── RemoteProtocolError               the server broke the protocol
+    ├── ConnectionLost (ConnectionError)  the connection is gone
+    │   ├── ConnectFailed                    ... it never came about
+    │   └── Timeout (TimeoutError)           ... the server did not answer in time
+    └── DeliveryUnknown                   the end of the content was sent, its reply was lost
+
+Every error answers the same questions: which `phase`, which `command` and `reply`, is it
+`temporary`, what is the message's `outcome`, is the connection usable (`connection_usable`), and
+all of that in one word: is it certain that sending again cannot duplicate the mail, and sensible
+to do so (`retry_safe`). All errors are picklable and none carries a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ehlo.phase import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ehlo.address import Address
+    from ehlo.phase import Phase
+    from ehlo.reply import Reply
+
+__all__ = [
+    "AuthenticationRefused",
+    "CapabilityMissing",
+    "CommandRefused",
+    "ConnectFailed",
+    "ConnectionLost",
+    "ContentRefused",
+    "DeliveryUnknown",
+    "GreetingRefused",
+    "HelloRefused",
+    "InvalidAddress",
+    "InvalidInput",
+    "LocalProtocolError",
+    "RecipientsRefused",
+    "Refused",
+    "RemoteProtocolError",
+    "SMTPError",
+    "SenderRefused",
+    "Timeout",
+    "TlsFailed",
+]
+
+
+class SMTPError(Exception):
+    """The root of all errors that this library raises on purpose.
+
+    Args:
+        message: What happened, for people.
+        phase: The step it happened in; None before a connection was asked for.
+        command: The command it happened to, as a transcript shows it (secrets redacted).
+        reply: The reply that tells of it, if there is one.
+
+    Attributes:
+        phase: As above.
+        command: As above.
+        reply: As above.
+        temporary: Whether the same attempt may succeed later.
+        outcome: What became of the message that was being sent; `NOT_SENT` if none was.
+        connection_usable: Whether the session it was raised from can go on.
+        message_id: The Message-ID of the message being sent, as it stands in the header.
+    """
+
+    outcome: Outcome = Outcome.NOT_SENT
+    temporary: bool = False
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.command = command
+        self.reply = reply
+        self.connection_usable = False
+        self.message_id: str | None = None
+
+    @property
+    def retry_safe(self) -> bool:
+        """Whether sending the same message again is sensible and cannot duplicate it."""
+        return self.temporary and self.outcome in {Outcome.NOT_SENT, Outcome.REFUSED}
+
+
+class InvalidInput(SMTPError, ValueError):
+    """A value cannot be sent; nothing was."""
+
+
+class InvalidAddress(InvalidInput):
+    """A text is not one address.
+
+    Attributes:
+        text: The text as it was passed.
+        position: Where in it the trouble begins, counted in characters from 0.
+    """
+
+    def __init__(self, message: str = "", *, text: str = "", position: int = 0) -> None:
+        super().__init__(message)
+        self.text = text
+        self.position = position
+
+
+class LocalProtocolError(SMTPError):
+    """The caller asked for something that the protocol does not allow at this point.
+
+    This is a bug in the calling program, not a failure of the server.
+    """
+
+
+class CapabilityMissing(SMTPError):
+    """The server does not offer an extension that is needed; nothing of it was sent.
+
+    Attributes:
+        capability: The EHLO keyword that was looked for, in upper case.
+    """
+
+    def __init__(self, message: str = "", *, capability: str = "", phase: Phase | None = None) -> None:
+        super().__init__(message, phase=phase)
+        self.capability = capability
+
+
+class Refused(SMTPError):
+    """The server refused a command; `reply` says why.
+
+    `temporary` is true for a 4yz reply, 421 included.
+    """
+
+    reply: Reply
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.temporary = reply is not None and reply.is_temporary
+
+
+class GreetingRefused(Refused):
+    """The server answered the connection with a refusal (RFC 5321 section 3.1)."""
+
+
+class HelloRefused(Refused):
+    """The server refused EHLO, and HELO where that was tried."""
+
+
+class AuthenticationRefused(Refused):
+    """The server did not accept the credentials (RFC 4954 section 6).
+
+    Attributes:
+        offered: The mechanisms that the server offered.
+        tried: The mechanisms that were tried, in order.
+    """
+
+    offered: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+
+
+class SenderRefused(Refused):
+    """The server refused MAIL: the sender, the size or a parameter."""
+
+    outcome = Outcome.REFUSED
+
+
+class RecipientsRefused(Refused):
+    """The server refused recipients, and so the message was sent to nobody.
+
+    Either all were refused, or some were and the policy was to abort then. `temporary` is true
+    if every refusal is; `reply` is the first of them.
+
+    Attributes:
+        refused: The reply to each refused recipient.
+        accepted: The recipients that the server would have taken.
+    """
+
+    outcome = Outcome.REFUSED
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        refused: Mapping[Address, Reply] | None = None,
+        accepted: tuple[Address, ...] = (),
+        command: str | None = None,
+        phase: Phase | None = None,
+    ) -> None:
+        replies = dict(refused or {})
+        super().__init__(message, phase=phase, command=command, reply=next(iter(replies.values()), None))
+        self.refused = replies
+        self.accepted = accepted
+        self.temporary = bool(replies) and all(reply.is_temporary for reply in replies.values())
+
+
+class ContentRefused(Refused):
+    """The server refused DATA or the content itself; it was delivered to nobody."""
+
+    outcome = Outcome.REFUSED
+
+
+class CommandRefused(Refused):
+    """The server refused a command that is not part of a transaction."""
+
+
+class TlsFailed(SMTPError):
+    """The connection could not be encrypted; no credential and no mail was sent."""
+
+
+class RemoteProtocolError(SMTPError):
+    """The server sent something that no SMTP server may send; the connection is out of step."""
+
+
+class ConnectionLost(SMTPError, ConnectionError):
+    """The connection broke before the end of the content: the message was certainly not sent."""
+
+    temporary = True
+
+
+class ConnectFailed(ConnectionLost):
+    """No connection came about."""
+
+
+class Timeout(ConnectionLost, TimeoutError):
+    """The server did not answer, or took nothing more, within the time allowed."""
+
+
+class DeliveryUnknown(SMTPError):
+    """The end of the content was sent, and no valid reply came back.
+
+    The server may have accepted the message or not (RFC 5321 section 4.5.3.2.6, RFC 1047). This
+    library never sends such a message again on its own. `__cause__` is what went wrong.
+    """
+
+    outcome = Outcome.UNKNOWN

@@ -1,0 +1,468 @@
+"""The Connection: the truth about one session, without any I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
+
+from ehlo.capabilities import Capabilities
+from ehlo.commands import MASK, EndOfContent, Greeting, Verb
+from ehlo.errors import LocalProtocolError, RemoteProtocolError
+from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
+from ehlo.protocol._state import TABLE, State
+from ehlo.reply import Reply, Severity
+from ehlo.text import printable
+from ehlo.transcript import Side
+from ehlo.wire import BadReply, ContentEncoder, ReplyParser
+
+if TYPE_CHECKING:
+    from ehlo.commands import Command
+    from ehlo.protocol._state import Row
+    from ehlo.secret import Secret
+    from ehlo.transcript import Trace
+    from ehlo.wire import ReplyLimits
+
+__all__ = ["NEED_DATA", "Connection", "NeedData"]
+
+
+class _NeedData(Enum):
+    NEED_DATA = "NEED_DATA"
+
+
+NEED_DATA: Final = _NeedData.NEED_DATA
+"""What `Connection.next_event` returns when more octets must arrive first."""
+NeedData: TypeAlias = Literal[_NeedData.NEED_DATA]
+
+_IN_STEP: Final = frozenset({State.GREETED, State.READY, State.MAIL, State.RCPT})
+_OVER: Final = frozenset({State.CLOSING, State.CLOSED, State.BROKEN})
+
+
+class Connection:
+    """The client's side of one SMTP session: octets in, events out; commands in, octets out.
+
+    It knows which commands may be sent, which are in flight, what the server announced and
+    whether the session may go on. It never waits, and has no clock, no socket and no TLS: whoever
+    drives it does this, over and over::
+
+        connection.send(command)              # or send_content(), end_content()
+        transport.write(*connection.data_to_send())
+        connection.receive_data(transport.read())
+        event = connection.next_event()       # until NEED_DATA
+
+    A new Connection waits for the server's greeting.
+
+    Args:
+        limits: How much the server may say in one reply.
+        trace: Sees each line of the dialogue, secrets masked.
+
+    Attributes:
+        capabilities: What the server announced in its last EHLO reply; empty before and after HELO.
+        greeting: The server's greeting, once it came.
+        closing_reply: The 421 with which the server announced that it closes the connection.
+        encrypted: Whether TLS is on.
+        authenticated: Whether AUTH succeeded.
+        esmtp: Whether the server answered EHLO, so that parameters may be used.
+        ending: How the session ended, in words; empty while it goes on.
+    """
+
+    def __init__(self, *, limits: ReplyLimits | None = None, trace: Trace | None = None) -> None:
+        self.capabilities = Capabilities()
+        self.greeting: Reply | None = None
+        self.closing_reply: Reply | None = None
+        self.encrypted = False
+        self.authenticated = False
+        self.esmtp = False
+        self._trace = trace
+        self._parser = ReplyParser(limits)
+        self._ahead: Reply | BadReply | None = None  # parsed, not yet told
+        self._state = State.CONNECTED
+        self._projected = State.GREETED
+        self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
+        self._in_flight_octets = 0
+        self._outgoing: list[bytes] = []
+        self._encoder = ContentEncoder()
+        self._eof = False
+        self.ending = ""
+
+    # -- What is known ---------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the session is, by the replies that `next_event` has told so far."""
+        return self._state
+
+    @property
+    def projected_state(self) -> State:
+        """Where the session will be if everything in flight succeeds."""
+        return self._projected
+
+    @property
+    def in_flight(self) -> tuple[Command, ...]:
+        """The commands whose replies are due, oldest first."""
+        return tuple(command for command, _ in self._in_flight)
+
+    @property
+    def in_flight_octets(self) -> int:
+        """How many octets of commands are in flight, to bound a group (RFC 2920 section 3.1)."""
+        return self._in_flight_octets
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether client and server agree on where they are, and the next command may be sent."""
+        return (
+            self._state in _IN_STEP
+            and not self._in_flight
+            and not self._outgoing
+            and not self._has_residue
+            and not self._eof
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a new transaction may begin: in step, and none is open.
+
+        This alone decides whether a connection may be used again.
+        """
+        return self._state is State.READY and self.is_in_step
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing but closing (or QUIT, behind a 421) is left."""
+        return self._state in _OVER
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether `next_event` has nothing to tell until more octets, or their end, arrive."""
+        if self._ahead is None:
+            try:
+                self._ahead = self._parser.next_reply()
+            except BadReply as exc:
+                self._ahead = exc
+        return self._ahead is None and not (self._eof and self._state is not State.CLOSED)
+
+    @property
+    def _has_residue(self) -> bool:
+        return self._ahead is not None or self._parser.has_residue
+
+    # -- Sending ---------------------------------------------------------------------------
+
+    def may_send(self, command: Command) -> bool:
+        """Return whether a command may be sent now, pipelining rules included.
+
+        Args:
+            command: The command.
+
+        Returns:
+            True if `send` would take it.
+        """
+        return not self._objection(command)
+
+    def send(self, command: Command) -> None:
+        """Queue a command; fetch its octets with `data_to_send`.
+
+        Args:
+            command: The command.
+
+        Raises:
+            LocalProtocolError: It must not be sent in this state, or not before replies that are due.
+            RemoteProtocolError: The server has said something that nobody asked for.
+            InvalidInput: The command cannot be written as a line.
+        """
+        objection = self._objection(command)
+        if objection:
+            msg = f"{command.shown.partition(' ')[0]} cannot be sent now: {objection}"
+            raise LocalProtocolError(msg, command=command.shown)
+        if not self._in_flight:
+            self.assert_in_step()
+        octets = command.wire()
+        self._outgoing.append(octets)
+        self._fly(command, len(octets))
+        if self._trace is not None:
+            self._trace.line(Side.CLIENT, command.shown)
+
+    def _fly(self, command: Command, octets: int) -> None:
+        row = TABLE[self._projected, command.verb]
+        self._projected = row.success
+        self._in_flight.append((command, octets))
+        self._in_flight_octets += octets
+
+    def _objection(self, command: Command) -> str:
+        """Return why a command may not be sent; an empty text means that it may."""
+        row = TABLE.get((self._projected, command.verb))
+        if row is None or row.only_pipelined or command.verb in _NOT_BY_SEND:
+            return f"the session is in state {self._projected.name}, {self._projected.value}"
+        if self._in_flight:
+            last = self._in_flight[-1][0]
+            if last.ends_group:
+                return f"the reply to {last.shown.partition(' ')[0]} must come first"
+            if not self.capabilities.pipelining:
+                return "a reply is due, and the server does not offer PIPELINING"
+        if command.verb is Verb.AUTH and self.authenticated:
+            return "the session is authenticated already (RFC 4954 section 4)"
+        return ""
+
+    def send_content(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Queue a chunk of content, after the server answered DATA with 354.
+
+        Line ends become CRLF and leading dots are doubled, wherever the chunks are cut.
+
+        Args:
+            chunk: The next octets of the content.
+
+        Raises:
+            LocalProtocolError: The server does not wait for content.
+        """
+        self._require_content()
+        for piece in self._encoder.encode(chunk):
+            self._outgoing.append(piece)
+            if self._trace is not None:
+                self._trace.content(piece)
+
+    def end_content(self) -> None:
+        """Queue the end of the content: the lone dot.
+
+        Without any content before it this is the answer to a 354 that came although no
+        recipient was accepted (RFC 2920 section 3.1).
+
+        Raises:
+            LocalProtocolError: The server does not wait for content.
+        """
+        self._require_content()
+        octets = self._encoder.finish()
+        self._outgoing.append(octets)
+        if self._trace is not None:
+            self._trace.content(octets)
+        self._fly(EndOfContent(), len(octets))
+
+    def _require_content(self) -> None:
+        if self._state is not State.DATA or self._in_flight:
+            msg = f"no content can be sent now: the session is in state {self._state.name}"
+            raise LocalProtocolError(msg)
+
+    def data_to_send(self) -> list[bytes]:
+        """Return the octets to write, in order, and forget them.
+
+        Returns:
+            Pieces of any size; empty if there is nothing to write.
+        """
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    # -- Receiving -------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take octets that arrived, cut anywhere; `next_event` tells what they mean.
+
+        Args:
+            data: The octets.
+        """
+        self._parser.feed(data)
+
+    def receive_eof(self) -> None:
+        """Take the news that no more octets will arrive."""
+        self._eof = True
+
+    def next_event(self) -> Event | NeedData:
+        """Return what happened next.
+
+        Returns:
+            An event, or `NEED_DATA`.
+
+        Raises:
+            RemoteProtocolError: The server broke the protocol; the session is over.
+        """
+        if self._state is State.BROKEN:
+            self._break(self.ending)
+        if self.needs_data:
+            return NEED_DATA
+        ahead, self._ahead = self._ahead, None
+        if isinstance(ahead, BadReply):
+            self._break(ahead.why, ahead.octets)
+        if ahead is None:
+            return self._closed()
+        return self._replied(ahead)
+
+    def _closed(self) -> ConnectionClosed:
+        event = ConnectionClosed(self.in_flight, self._parser.has_residue)
+        self._state = self._projected = State.CLOSED
+        self._in_flight.clear()
+        self.ending = "the server closed the connection"
+        self._note(self.ending)
+        return event
+
+    def _replied(self, reply: Reply) -> Event | NeedData:
+        if not self._in_flight:
+            return self._unasked(reply)
+        command, octets = self._in_flight.popleft()
+        self._in_flight_octets -= octets
+        reply = self._told(reply, command.secrets)
+        self._move(command, reply)
+        effect = _EFFECTS.get(command.verb)
+        if effect is not None and reply.is_positive:
+            effect(self, reply)
+        return ReplyReceived(command, reply)
+
+    def _move(self, command: Command, reply: Reply) -> None:
+        if reply.closes_session:
+            self._begin_closing(reply)
+            return
+        if self._state is State.CLOSING and command.verb is not Verb.QUIT:
+            return  # the rest of a group behind a 421
+        row = TABLE[self._state, command.verb]
+        state = _next_state(row, reply)
+        if state is None:
+            self._in_flight.appendleft((command, 0))
+            self._break(f"{reply.code} is no answer to {command.shown.partition(' ')[0]}")
+        self._state = state
+        if state is State.DATA:
+            self._encoder = ContentEncoder()
+        if state is State.BROKEN:
+            self.ending = f"{command.shown.partition(' ')[0]} was refused"
+        if state is not row.success:
+            self._refold()
+
+    def _begin_closing(self, reply: Reply) -> None:
+        self.closing_reply = reply
+        self.ending = f"the server closed the session: {reply}"
+        self._state = self._projected = State.CLOSING
+
+    def _refold(self) -> None:
+        """Set the sender's cursor anew: the replies took another way than it had assumed."""
+        projected = self._state
+        for command, _ in self._in_flight:
+            row = TABLE.get((projected, command.verb))
+            projected = projected if row is None else row.success
+        self._projected = projected
+
+    def _unasked(self, reply: Reply) -> Event | NeedData:
+        """Judge a reply that no command asked for."""
+        if self._state in {State.CLOSING, State.CLOSED}:
+            return self.next_event()  # a server's last words change nothing
+        reply = self._told(reply, ())
+        if reply.closes_session:
+            self._begin_closing(reply)
+            return ServerClosing(reply)
+        if self._state is State.DATA and not (reply.is_positive or reply.is_intermediate):
+            # Refused before the content's end. Whether the server still waits for the dot
+            # cannot be known, so this is the session's end as well.
+            self._state = self._projected = State.CLOSING
+            return ReplyReceived(EndOfContent(), reply)
+        self._break("a reply that no command asked for", str(reply).encode())
+
+    def _told(self, reply: Reply, secrets: tuple[Secret, ...]) -> Reply:
+        """Mask what the server echoes of a secret, and show the reply to the trace."""
+        if secrets:
+            reply = Reply(reply.code, tuple(_scrub(line, secrets) for line in reply.raw_lines))
+        if self._trace is not None:
+            last = len(reply.raw_lines) - 1
+            for number, line in enumerate(reply.lines):
+                self._trace.line(Side.SERVER, f"{reply.code}{' -'[number < last]}{line}".rstrip())
+        return reply
+
+    # -- TLS, and endings ------------------------------------------------------------------
+
+    def assert_in_step(self) -> None:
+        """Make sure that the server has said nothing that nobody asked for.
+
+        Raises:
+            RemoteProtocolError: Octets are left over. Behind the 220 to STARTTLS they are an
+                attempt to have plaintext believed after TLS began, or look just like one.
+        """
+        if self._state is State.BROKEN:
+            self._break(self.ending)
+        if self._has_residue:
+            self._break("octets that no command asked for")
+
+    def tls_started(self) -> None:
+        """Take the news that TLS is on: from the first octet, or since STARTTLS was accepted.
+
+        Everything the server announced before is forgotten (RFC 3207 section 4.2).
+
+        Raises:
+            LocalProtocolError: TLS cannot begin in this state.
+            RemoteProtocolError: Octets from before TLS are left over.
+        """
+        if self._state not in {State.CONNECTED, State.UPGRADING} or self.encrypted:
+            msg = f"TLS cannot begin in state {self._state.name}"
+            raise LocalProtocolError(msg)
+        self.assert_in_step()
+        self.encrypted = True
+        if self._state is State.UPGRADING:
+            self._state = self._projected = State.GREETED
+        self.capabilities = Capabilities()
+        self.esmtp = False
+
+    def abandon(self, why: str) -> None:
+        """Give the session up: its transport failed, or whoever drove it went away.
+
+        Args:
+            why: What happened, for errors and the trace.
+        """
+        if self._state not in {State.CLOSED, State.BROKEN}:
+            self.ending = why
+            self._note(why)
+            self._state = self._projected = State.CLOSED
+            self._outgoing.clear()
+            self._in_flight.clear()
+            self._in_flight_octets = 0
+
+    def _note(self, text: str) -> None:
+        if self._trace is not None:
+            self._trace.line(Side.NOTE, text)
+
+    def _break(self, why: str, octets: bytes = b"") -> NoReturn:
+        secrets = tuple(secret for command, _ in self._in_flight for secret in command.secrets)
+        self.ending = why
+        if octets:
+            shown = printable(_scrub(octets, secrets)[:80].decode("ascii", "backslashreplace"))
+            self.ending = f"{why}: {shown}"
+        command = self._in_flight[0][0].shown if self._in_flight else None
+        self._state = self._projected = State.BROKEN
+        self._note(f"protocol error: {self.ending}")
+        msg = f"the server broke the protocol: {self.ending}"
+        raise RemoteProtocolError(msg, command=command)
+
+    # -- What success brings about ---------------------------------------------------------
+
+    def _on_greeting(self, reply: Reply) -> None:
+        self.greeting = reply
+
+    def _on_ehlo(self, reply: Reply) -> None:
+        self.capabilities = Capabilities.from_reply(reply)
+        self.esmtp = True
+
+    def _on_helo(self, _reply: Reply) -> None:
+        self.capabilities = Capabilities()
+        self.esmtp = False
+
+    def _on_auth(self, _reply: Reply) -> None:
+        self.authenticated = True
+
+
+_NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
+
+_EFFECTS: Final = {
+    Verb.GREETING: Connection._on_greeting,  # noqa: SLF001 - the class's own
+    Verb.EHLO: Connection._on_ehlo,  # noqa: SLF001
+    Verb.HELO: Connection._on_helo,  # noqa: SLF001
+    Verb.AUTH: Connection._on_auth,  # noqa: SLF001
+    Verb.AUTH_RESPONSE: Connection._on_auth,  # noqa: SLF001
+}
+
+
+def _next_state(row: Row, reply: Reply) -> State | None:
+    severity = reply.code // 100
+    if severity == Severity.POSITIVE_COMPLETION:
+        return row.completion if row.code in {0, reply.code} else None
+    if severity == Severity.POSITIVE_INTERMEDIATE:
+        return row.intermediate
+    return row.negative
+
+
+def _scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
+    for secret in secrets:
+        value = secret.reveal().encode()
+        if value:
+            octets = octets.replace(value, MASK.encode())
+    return octets

@@ -1,0 +1,79 @@
+"""The world outside: the clock, fresh identifiers, the default TLS context, logging."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ehlo.transcript import Side
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ehlo.transcript import Trace
+
+__all__ = ["LoggingTrace", "default_context", "make_id", "now", "traces"]
+
+_logger = logging.getLogger("ehlo")
+
+
+def now() -> datetime:
+    """Return the time with the machine's own offset, as mail headers want it."""
+    return datetime.now(timezone.utc).astimezone()
+
+
+def make_id() -> str:
+    """Return a fresh identifier: 32 hexadecimal digits of randomness."""
+    return secrets.token_hex(16)
+
+
+@functools.cache
+def default_context() -> ssl.SSLContext:
+    """Return the context used where the caller passes none: everything is verified."""
+    import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
+
+    return ssl.create_default_context()
+
+
+class LoggingTrace:
+    """A trace that writes to the logger `ehlo` at level DEBUG."""
+
+    def line(self, side: Side, text: str) -> None:
+        """Log one line; see `Trace.line`."""
+        _logger.debug("%s: %r", side.value, text)
+
+    def content(self, octets: bytes) -> None:
+        """Log the length of a piece of content; see `Trace.content`."""
+        _logger.debug("%s: (%d octets of content)", Side.CLIENT.value, len(octets))
+
+
+class _Both:
+    """Two traces as one."""
+
+    def __init__(self, first: Trace, second: Trace) -> None:
+        self._traces = (first, second)
+
+    def line(self, side: Side, text: str) -> None:
+        for trace in self._traces:
+            trace.line(side, text)
+
+    def content(self, octets: bytes) -> None:
+        for trace in self._traces:
+            trace.content(octets)
+
+
+def traces(trace: Trace | None) -> Trace | None:
+    """Add logging to the trace a caller asked for, if anybody listens to it.
+
+    Args:
+        trace: The caller's trace.
+
+    Returns:
+        What a Connection should be given; None if nobody wants to see anything.
+    """
+    if not _logger.isEnabledFor(logging.DEBUG):
+        return trace
+    return LoggingTrace() if trace is None else _Both(trace, LoggingTrace())

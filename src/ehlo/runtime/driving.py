@@ -1,0 +1,100 @@
+"""What all pumps do the same way around a dialogue: guard it, and settle what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ehlo.errors import ConnectionLost, LocalProtocolError, SMTPError, Timeout
+from ehlo.phase import Phase
+
+if TYPE_CHECKING:
+    from ehlo.protocol import Connection
+    from ehlo.runtime.link import Link
+
+__all__ = ["Turn", "lost", "timed_out", "told"]
+
+
+class Turn:
+    """One dialogue's turn on a link: entered by its pump, left when the dialogue is over.
+
+    Entering it while another dialogue is under way is an error, not a queue: two users of one
+    session would each get the other's replies. On leaving, a Connection that is out of step is given
+    up, and every error says whether the session can go on.
+
+    Args:
+        link: The link.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.taken = False
+
+    def __enter__(self) -> None:
+        """Begin a turn.
+
+        Raises:
+            LocalProtocolError: Another one is under way.
+        """
+        if self.taken:
+            msg = "the session is busy: another task or thread is using it at this moment"
+            raise LocalProtocolError(msg)
+        self.taken = True
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """End the turn."""
+        self.taken = False
+        connection = self._link.connection
+        if error is not None and not isinstance(error, SMTPError):
+            connection.abandon("the session was abandoned")
+        elif self._link.unsent or not _can_be_left(connection):
+            connection.abandon("the session is out of step")
+        if isinstance(error, SMTPError):
+            error.connection_usable = connection.is_in_step
+
+
+def _can_be_left(connection: Connection) -> bool:
+    return connection.is_in_step or connection.is_over
+
+
+def lost(phase: Phase, cause: BaseException | None) -> ConnectionLost:
+    """Return the error for a transport that failed.
+
+    Args:
+        phase: What was going on.
+        cause: What the transport said.
+
+    Returns:
+        The error, with its cause set.
+    """
+    why = f": {cause}" if cause is not None and str(cause) else ""
+    error = ConnectionLost(f"the connection was lost while {phase.phrase}{why}", phase=phase)
+    error.__cause__ = cause
+    return error
+
+
+def timed_out(phase: Phase, seconds: float) -> Timeout:
+    """Return the error for a deadline that passed.
+
+    Args:
+        phase: What was going on.
+        seconds: How long was waited.
+
+    Returns:
+        The error.
+    """
+    return Timeout(f"no answer within {seconds:g} seconds while {phase.phrase}", phase=phase)
+
+
+def told(trouble: SMTPError, phase: Phase) -> SMTPError:
+    """Add the phase to an error that comes from below, where phases are not known.
+
+    Args:
+        trouble: The error.
+        phase: What was going on.
+
+    Returns:
+        The same error.
+    """
+    if trouble.phase is None:
+        trouble.phase = phase
+    return trouble

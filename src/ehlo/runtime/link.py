@@ -1,0 +1,153 @@
+"""The link: a Connection with what lies between it and the network, TLS or nothing.
+
+A pump moves octets between its transport and a link, and knows neither TLS nor SMTP.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ehlo.errors import ConnectionLost, TlsFailed
+from ehlo.phase import Phase
+from ehlo.transcript import Side
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from ehlo.protocol import Connection
+    from ehlo.runtime.tls_layer import TlsLayer
+    from ehlo.tls import TlsFacts
+    from ehlo.transcript import Trace
+
+__all__ = ["Link"]
+
+
+class Link:
+    """A Connection and its TLS, if it has any.
+
+    Args:
+        connection: The Connection.
+        server_hostname: The server's name, for SNI and verification.
+        make_context: Returns the TLS context; called when TLS begins, and not before.
+        trace: Is told of the handshake.
+
+    Attributes:
+        connection: As above.
+        unsent: Octets for the network that it has not taken yet. They may hold secrets: keep them
+            out of local variables, which tracebacks can show.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        server_hostname: str,
+        make_context: Callable[[], ssl.SSLContext],
+        trace: Trace | None = None,
+    ) -> None:
+        self.connection = connection
+        self.unsent = bytearray()
+        self._server_hostname = server_hostname
+        self._make_context = make_context
+        self._trace = trace
+        self._tls: TlsLayer | None = None
+
+    @property
+    def tls_facts(self) -> TlsFacts | None:
+        """What is known of the TLS connection; None without one."""
+        return self._tls.facts() if self._tls is not None and self._tls.established else None
+
+    @property
+    def is_handshaking(self) -> bool:
+        """Whether the TLS handshake is under way."""
+        return self._tls is not None and not self._tls.established
+
+    def collect(self) -> bool:
+        """Move what the Connection has to send to `unsent`, encrypted if TLS is on.
+
+        Returns:
+            Whether there is anything to write.
+        """
+        pieces = self.connection.data_to_send()
+        if self._tls is None:
+            for piece in pieces:
+                self.unsent += piece
+        else:
+            self._tls.send(pieces)
+            self.unsent += self._tls.records_to_send()
+        return bool(self.unsent)
+
+    def receive(self, data: bytes | bytearray | memoryview) -> None:
+        """Take octets from the network.
+
+        Args:
+            data: The octets, cut anywhere; none means the end.
+
+        Raises:
+            TlsFailed: The TLS handshake failed.
+            ConnectionLost: The TLS connection failed later on.
+        """
+        if not data:
+            self._receive_eof()
+        elif self._tls is None:
+            self.connection.receive_data(data)
+        else:
+            self._receive_records(self._tls, data)
+
+    def _receive_eof(self) -> None:
+        if self.is_handshaking:
+            msg = "the server closed the connection during the TLS handshake"
+            raise TlsFailed(msg, phase=Phase.TLS)
+        self.connection.receive_eof()
+
+    def _receive_records(self, tls: TlsLayer, data: bytes | bytearray | memoryview) -> None:
+        handshaking = self.is_handshaking
+        try:
+            plain = tls.receive(data)
+        except OSError as exc:  # every ssl.SSLError is one
+            self.unsent += tls.records_to_send()  # the alert that tells the server why
+            if handshaking:
+                raise _handshake_failed(exc) from exc
+            msg = f"the TLS connection failed: {exc}"
+            raise ConnectionLost(msg) from exc
+        self.unsent += tls.records_to_send()
+        if handshaking and tls.established:
+            self._note_established(tls)
+        for piece in plain:
+            self.connection.receive_data(piece)
+        if tls.closed:
+            self.connection.receive_eof()
+
+    def _note_established(self, tls: TlsLayer) -> None:
+        if self._trace is not None:
+            facts = tls.facts()
+            self._trace.line(Side.NOTE, f"TLS established: {facts.version}, {facts.cipher}")
+
+    def start_tls(self) -> None:
+        """Begin the TLS handshake; it goes on as octets are received.
+
+        Raises:
+            TlsFailed: The context refuses the server's name.
+        """
+        # Imported here, because TLS is a heavy import and many sessions have none.
+        from ehlo.runtime.tls_layer import TlsLayer  # noqa: PLC0415
+
+        try:
+            self._tls = TlsLayer(self._make_context(), self._server_hostname or None)
+            self._tls.handshake()
+        except (OSError, ValueError) as exc:
+            raise _handshake_failed(exc) from exc
+        self.unsent += self._tls.records_to_send()
+
+    def say_goodbye(self) -> None:
+        """Put TLS's own farewell into `unsent`, so that the server sees an orderly end."""
+        if self._tls is not None and self._tls.established:
+            self._tls.close()
+            self.unsent += self._tls.records_to_send()
+
+
+def _handshake_failed(cause: Exception) -> TlsFailed:
+    # verify_message says it in words: "certificate has expired", "Hostname mismatch ...".
+    why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
+    return TlsFailed(f"the TLS handshake failed: {why}", phase=Phase.TLS)

@@ -1,0 +1,198 @@
+"""The options of a session: given once, checked once, for both adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+from ehlo.commands import Ehlo
+from ehlo.dialogues import Opening, Transaction
+from ehlo.endpoint import Endpoint
+from ehlo.message import prepare
+from ehlo.policies import Cleartext, OnRefusal, Pipelining, Tls, chosen
+from ehlo.protocol import Connection
+from ehlo.runtime.ambient import default_context, make_id, now, traces
+from ehlo.runtime.link import Link
+from ehlo.sasl import Password
+from ehlo.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from ehlo.envelope import Envelope
+    from ehlo.message import Sendable
+    from ehlo.sasl import Credentials
+    from ehlo.transcript import Transcript
+
+__all__ = ["ConnectOptions", "Settings"]
+
+
+class ConnectOptions(TypedDict, total=False):
+    """The keyword arguments of `connect` and `send`, in both adapters.
+
+    Attributes:
+        auth: Whom to authenticate as; a user and password in the URL serve as well.
+        tls: When the connection is encrypted: a `Tls` or its string. Default: what the URL says;
+            without that, implicit on port 465, none on loopback, else STARTTLS, required.
+        ssl_context: The TLS context; default `ssl.create_default_context()`, which verifies the
+            server's certificate and name.
+        cleartext: Whether credentials may travel unencrypted: a `Cleartext` or its string.
+            Default: never, loopback and unix sockets aside.
+        timeouts: The deadlines.
+        name: The EHLO name; default: the socket's own address as a literal.
+        pipelining: How many commands may be under way at once: a `Pipelining` or its string.
+        transcript: Records the dialogue, secrets masked.
+    """
+
+    auth: Credentials | None
+    tls: Tls | str | None
+    ssl_context: ssl.SSLContext | None
+    cleartext: Cleartext | str
+    timeouts: Timeouts | None
+    name: str | None
+    pipelining: Pipelining | str
+    transcript: Transcript | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options of one session, checked, with all defaults filled in.
+
+    Attributes:
+        endpoint: The server.
+        tls: When the connection is encrypted.
+        credentials: Whom to authenticate as.
+        cleartext: Whether credentials may travel unencrypted, loopback considered.
+        timeouts: The deadlines.
+        name: The EHLO name, or None for the socket's address.
+        pipelining: How many commands may be under way at once.
+        transcript: Where to record the dialogue.
+        make_context: Returns the TLS context.
+    """
+
+    endpoint: Endpoint
+    tls: Tls
+    credentials: Credentials | None = None
+    cleartext: Cleartext = Cleartext.REFUSE
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    name: str | None = None
+    pipelining: Pipelining = Pipelining.TRANSACTION
+    transcript: Transcript | None = None
+    make_context: Callable[[], ssl.SSLContext] = default_context
+
+    @classmethod
+    def of(cls, server: str | Endpoint, options: ConnectOptions) -> Settings:
+        """Check the arguments of `connect`.
+
+        Args:
+            server: A URL or an endpoint.
+            options: The keyword arguments.
+
+        Returns:
+            The settings.
+
+        Raises:
+            InvalidInput: A value is wrong, or two contradict each other.
+        """
+        endpoint = Endpoint.of(server)
+        tls = options.get("tls")
+        name = options.get("name")
+        context = options.get("ssl_context")
+        if name is not None:
+            Ehlo(name)  # refuses what is no EHLO name
+        cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))
+        return cls(
+            endpoint=endpoint,
+            tls=endpoint.tls if tls is None else chosen(Tls, tls),
+            credentials=options.get("auth") or _from_url(endpoint),
+            cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
+            timeouts=options.get("timeouts") or Timeouts(),
+            name=name,
+            pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
+            transcript=options.get("transcript"),
+            make_context=default_context if context is None else lambda: context,
+        )
+
+    def link(self, clock: Callable[[], float]) -> Link:
+        """Return a new Connection and its link.
+
+        Args:
+            clock: Returns seconds, for the transcript.
+
+        Returns:
+            The link.
+        """
+        if self.transcript is not None and self.transcript.clock is None:
+            self.transcript.clock = clock
+        trace = traces(self.transcript)
+        return Link(
+            Connection(trace=trace),
+            server_hostname=self.endpoint.host,
+            make_context=self.make_context,
+            trace=trace,
+        )
+
+    def opening(self, socket_name: object) -> Opening:
+        """Return how the session is to be opened.
+
+        Args:
+            socket_name: The socket's own address, as `getsockname` tells it.
+
+        Returns:
+            What the opening dialogue takes.
+        """
+        return Opening(
+            name=self.name or address_literal(socket_name),
+            tls=self.tls,
+            credentials=self.credentials,
+            cleartext=self.cleartext,
+        )
+
+    def transaction(
+        self, message: Sendable, envelope: Envelope | None, on_refusal: OnRefusal | str
+    ) -> Transaction:
+        """Make a transaction of what a caller wants to send.
+
+        Args:
+            message: The message, or its octets.
+            envelope: Sender and recipients; None takes them from the message's header.
+            on_refusal: What to do if some recipients are refused.
+
+        Returns:
+            The transaction.
+
+        Raises:
+            InvalidInput: The message cannot be sent as it is.
+        """
+        policy = chosen(OnRefusal, on_refusal)
+        outgoing = prepare(message, envelope, now=now, make_id=make_id)
+        return Transaction(
+            envelope=outgoing.envelope,
+            content=outgoing.content,
+            is_eight_bit=outgoing.is_eight_bit,
+            message_id=outgoing.message_id,
+            on_refusal=policy,
+            pipelining=self.pipelining,
+        )
+
+
+def _from_url(endpoint: Endpoint) -> Credentials | None:
+    if endpoint.username is None or endpoint.password is None:
+        return None
+    return Password(endpoint.username, endpoint.password)
+
+
+def address_literal(socket_name: object) -> str:
+    """Return the EHLO name of a socket: never a DNS look-up (RFC 5321 section 4.1.3).
+
+    Args:
+        socket_name: What `getsockname` tells: a tuple for IP, anything else for a unix socket.
+
+    Returns:
+        An address literal, or `localhost` for a unix socket.
+    """
+    if not isinstance(socket_name, tuple):
+        return "localhost"
+    host = str(socket_name[0]).partition("%")[0]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"

@@ -1,0 +1,133 @@
+"""TLS without a socket: plaintext on one side, records on the other.
+
+Both adapters run TLS through `ssl.SSLObject` and two memory buffers instead of handing their socket
+to `ssl`. So there is one handshake, one reading and one writing of records for every adapter; the
+moment at which TLS begins is exact (octets read before it cannot slip behind it); and what is
+still unsent is known to the octet, which decides between "not sent" and "unknown".
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from ehlo.tls import TlsFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["TlsLayer"]
+
+_READ: Final = 65_536
+
+
+class TlsLayer:
+    """The client's side of one TLS connection.
+
+    Args:
+        context: The caller's or the default context.
+        server_hostname: The name for SNI and verification; None where the context checks none.
+
+    Attributes:
+        established: Whether the handshake is complete.
+        closed: Whether the server said that it will send no more (close_notify).
+    """
+
+    def __init__(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=False, server_hostname=server_hostname
+        )
+        self.established = False
+        self.closed = False
+
+    def handshake(self) -> None:
+        """Go on with the handshake as far as the octets received allow.
+
+        Raises:
+            ssl.SSLError: It failed; `ssl.SSLCertVerificationError` if the certificate is at fault.
+        """
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        self.established = True
+
+    def receive(self, records: bytes | bytearray | memoryview) -> list[bytes]:
+        """Take octets from the network.
+
+        Args:
+            records: Octets, cut anywhere.
+
+        Returns:
+            The plaintext that became readable; always empty during the handshake.
+
+        Raises:
+            ssl.SSLError: They are no TLS, or the handshake failed.
+        """
+        self._incoming.write(records)
+        if not self.established:
+            self.handshake()
+        plain: list[bytes] = []
+        while self.established and not self.closed:
+            try:
+                piece = self._object.read(_READ)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLZeroReturnError:
+                piece = b""
+            if piece:
+                plain.append(piece)
+            else:
+                self.closed = True
+        return plain
+
+    def send(self, pieces: Iterable[bytes]) -> None:
+        """Encrypt plaintext; fetch the records with `records_to_send`.
+
+        Args:
+            pieces: The plaintext.
+
+        Raises:
+            ssl.SSLError: The connection has failed.
+        """
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[self._object.write(view) :]
+
+    def close(self) -> None:
+        """Say close_notify; a failure to is of no consequence at the end of a session."""
+        try:
+            self._object.unwrap()
+        except ssl.SSLError:
+            pass
+
+    def records_to_send(self) -> bytes:
+        """Return the octets for the network, and forget them."""
+        return self._outgoing.read()
+
+    def facts(self) -> TlsFacts:
+        """Return what is known of the connection, once it is established."""
+        cipher, _, bits = self._object.cipher() or ("", "", 0)
+        certificate = self._object.getpeercert() or {}
+        return TlsFacts(
+            version=self._object.version() or "",
+            cipher=cipher,
+            secret_bits=bits,
+            subject=_common_name(certificate, "subject"),
+            issuer=_common_name(certificate, "issuer"),
+            names=tuple(str(name) for _, name in certificate.get("subjectAltName", ())),
+            not_after=str(certificate.get("notAfter", "")),
+        )
+
+
+def _common_name(certificate: Mapping[str, object], field: str) -> str:
+    """Return the common name, or where there is none the last attribute, of a name in a certificate.
+
+    `ssl` gives a name as a tuple of relative names, each a tuple of (attribute, value) pairs.
+    """
+    relative_names: Iterable[Iterable[tuple[str, str]]] = certificate.get(field, ())  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    attributes = dict(pair for relative in relative_names for pair in relative)
+    return attributes.get("commonName", next(reversed(attributes.values()), ""))

@@ -1,0 +1,8 @@
+"""Octets to values and back: the reply parser and the content encoder."""
+
+from __future__ import annotations
+
+from ehlo.wire.content_encoder import ContentEncoder
+from ehlo.wire.reply_parser import BadReply, ReplyLimits, ReplyParser
+
+__all__ = ["BadReply", "ContentEncoder", "ReplyLimits", "ReplyParser"]

@@ -1,0 +1,175 @@
+"""The reply parser: octets in, in pieces of any size; complete replies out.
+
+Framing follows RFC 5321 section 4.2: a line is three digits, then SP or `-` or nothing, then
+text; a hyphen says that more lines follow. Decisions beyond the text of the RFC:
+
+- LF ends a line, and one CR before it is dropped. A server that sends bare LF is understood:
+  nothing it could smuggle that way would it not be able to say outright. No other octet ends a line.
+- All lines of a reply carry the same code, or the reply is garbage (section 4.2.1).
+- Garbage is an error, never skipped: with commands in flight, a skipped line would pair every later
+  reply with the wrong command.
+- Everything is bounded, and the time taken is linear in the octets however they are cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ehlo.reply import Reply
+
+__all__ = ["BadReply", "ReplyLimits", "ReplyParser"]
+
+_CODE: Final = 3
+_FIRST_DIGITS: Final = b"2345"
+_REMEMBERED: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLimits:
+    """How much a server may say in one reply.
+
+    RFC 5321 section 4.5.3.1.5 grants a reply line 512 octets; servers in the field exceed that, and
+    none is known to come near these.
+
+    Attributes:
+        line: Octets of one line.
+        lines: Lines of one reply.
+        total: Octets of one reply.
+    """
+
+    line: int = 32_768
+    lines: int = 1024
+    total: int = 262_144
+
+
+class BadReply(Exception):  # noqa: N818 - not an error of its own: the Connection turns it into one
+    """What came is no reply.
+
+    Attributes:
+        why: What is wrong with it.
+        octets: The beginning of the offending line.
+    """
+
+    def __init__(self, why: str, octets: bytes = b"") -> None:
+        super().__init__(why, octets)
+        self.why = why
+        self.octets = octets
+
+
+class ReplyParser:
+    """Cuts what a server sends into replies.
+
+    Call `feed` with what arrived, then `next_reply` until it returns None.
+
+    Args:
+        limits: How much the server may say.
+    """
+
+    def __init__(self, limits: ReplyLimits | None = None) -> None:
+        self._limits = ReplyLimits() if limits is None else limits
+        self._buffer = bytearray()
+        self._searched = 0  # octets of the buffer known to hold no line end
+        self._code = b""  # of the reply whose lines are being collected
+        self._lines: list[bytes] = []
+        self._total = 0
+        # Servers repeat themselves: whole lines that were complete replies, and those replies.
+        self._known: dict[bytes, Reply] = {}
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take octets as they arrived.
+
+        Args:
+            data: Any number of octets, cut anywhere.
+        """
+        self._buffer += data
+
+    @property
+    def has_residue(self) -> bool:
+        """Whether octets are left: a part of a reply, or replies not yet taken out."""
+        return bool(self._buffer or self._lines)
+
+    def clear(self) -> None:
+        """Forget all octets that are left."""
+        self._buffer.clear()
+        self._searched = 0
+        self._lines.clear()
+
+    def next_reply(self) -> Reply | None:
+        """Return the next complete reply.
+
+        Returns:
+            The reply, or None if more octets are needed.
+
+        Raises:
+            BadReply: What came is no reply. The parser is of no use from then on.
+        """
+        buffer = self._buffer
+        while buffer:
+            end = buffer.find(b"\n", self._searched)
+            if end < 0:
+                self._check_unfinished()
+                return None
+            line = bytes(buffer[:end]).removesuffix(b"\r")
+            del buffer[: end + 1]
+            self._searched = 0
+            reply = self._take_line(line)
+            if reply is not None:
+                return reply
+        return None
+
+    def _check_unfinished(self) -> None:
+        """Refuse a line that can be seen to be garbage before its end has come."""
+        self._searched = len(self._buffer)
+        if self._searched > self._limits.line:
+            msg = f"a line of more than {self._limits.line} octets"
+            raise BadReply(msg, bytes(self._buffer[:80]))
+        if self._searched > _CODE:
+            self._check_code(bytes(self._buffer[:80]))
+
+    def _take_line(self, line: bytes) -> Reply | None:
+        if not self._lines:
+            known = self._known.get(line)
+            if known is not None:
+                return known
+        self._check_code(line)
+        self._check_limits(line)
+        self._lines.append(line[_CODE + 1 :])
+        if line[_CODE : _CODE + 1] == b"-":
+            self._code = line[:_CODE]
+            return None
+        reply = Reply(int(line[:_CODE]), tuple(self._lines))
+        if len(self._lines) == 1:
+            self._remember(line, reply)
+        self._lines.clear()
+        self._total = 0
+        return reply
+
+    def _check_code(self, line: bytes) -> None:
+        code = line[:_CODE]
+        if len(code) < _CODE or not code.isdigit() or code[0] not in _FIRST_DIGITS:
+            msg = "a line that does not begin with a reply code"
+            raise BadReply(msg, line)
+        if line[_CODE : _CODE + 1] not in {b"", b" ", b"-"}:
+            msg = "a reply code that is followed by neither blank nor hyphen"
+            raise BadReply(msg, line)
+        if self._lines and code != self._code:
+            msg = f"different codes in one reply, {self._code.decode()} first"
+            raise BadReply(msg, line)
+
+    def _check_limits(self, line: bytes) -> None:
+        self._total += len(line)
+        if len(line) > self._limits.line:
+            msg = f"a line of more than {self._limits.line} octets"
+            raise BadReply(msg, line)
+        if len(self._lines) >= self._limits.lines:
+            msg = f"a reply of more than {self._limits.lines} lines"
+            raise BadReply(msg, line)
+        if self._total > self._limits.total:
+            msg = f"a reply of more than {self._limits.total} octets"
+            raise BadReply(msg, line)
+
+    def _remember(self, line: bytes, reply: Reply) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[line] = reply

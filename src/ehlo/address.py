@@ -13,7 +13,7 @@ from typing import Final
 from typing_extensions import override
 
 from ehlo.errors import InvalidAddress
-from ehlo.text import printable
+from ehlo.text import control_character, require_str
 
 __all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike"]
 
@@ -112,7 +112,7 @@ class Address:
     _at: int
 
     def __init__(self, spec: str) -> None:
-        object.__setattr__(self, "spec", spec)
+        object.__setattr__(self, "spec", require_str("an address", spec))
         object.__setattr__(self, "_at", _check(spec))
 
     @classmethod
@@ -133,9 +133,6 @@ class Address:
             return value
         if isinstance(value, Mailbox):
             return value.address
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            msg = f"an address is an Address or a str, not {type(value).__name__}"
-            raise TypeError(msg)
         return cls(value)
 
     @property
@@ -194,10 +191,9 @@ class Mailbox:
         Raises:
             InvalidAddress: The name holds a control character or a lone surrogate.
         """
-        if self.name and not self.name.isprintable():
-            if printable(self.name) != self.name:
-                msg = f"the display name holds a control character: {self.name!r}"
-                raise InvalidAddress(msg, text=self.name)
+        if found := control_character(require_str("the display name", self.name)):
+            msg = f"the display name holds {found}"
+            raise InvalidAddress(msg, text=self.name)
 
     @classmethod
     def parse(cls, text: str) -> Mailbox:
@@ -243,19 +239,21 @@ class Mailbox:
             return value
         if isinstance(value, Address):
             return cls(value)
-        if isinstance(value, str):
-            return cls.parse(value)
-        if isinstance(value, tuple) and len(value) == 2:  # noqa: PLR2004  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            return cls(Address.of(value[1]), value[0])
-        msg = f"a mailbox is a Mailbox, a str or a pair (name, address), not {type(value).__name__}"
-        raise TypeError(msg)
+        if isinstance(value, tuple):
+            name, address = value
+            return cls(Address.of(address), name)
+        return cls.parse(require_str("a mailbox", value))
 
     @override
     def __str__(self) -> str:
         """Return the mailbox as people write it: the name quoted where that is needed."""
         if not self.name:
             return str(self.address)
-        plain = _PHRASE_RE.fullmatch(self.name) and self.name == self.name.strip() and "." not in self.name
+        plain = (
+            _PHRASE_RE.fullmatch(self.name)
+            and self.name == self.name.strip()
+            and "." not in self.name
+        )
         name = self.name if plain else '"' + re.sub(r'(["\\])', r"\\\1", self.name) + '"'
         return f"{name} <{self.address}>"
 

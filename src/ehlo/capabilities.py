@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,7 +27,9 @@ _SIZE_DIGITS = 20
 
 def _entries(reply: Reply) -> dict[str, tuple[str, ...]]:
     entries: dict[str, tuple[str, ...]] = {}
-    for line in reply.lines[1:]:  # the first line is the server's name and greeting, never a keyword
+    for line in reply.lines[
+        1:
+    ]:  # the first line is the server's name and greeting, never a keyword
         words = line.split()
         if not words:
             continue
@@ -69,6 +73,7 @@ class Capabilities:
         domain, _, _ = reply.lines[0].partition(" ")
         return cls(MappingProxyType(_entries(reply)), domain)
 
+    @override
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by a plain dictionary (a mapping proxy cannot be pickled)."""
         return _restore, (dict(self.keywords), self.domain)

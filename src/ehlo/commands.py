@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from typing_extensions import override
 
 from ehlo.errors import InvalidInput
+from ehlo.secret import MASK
 from ehlo.text import control_character, refuse_control_characters
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ COMMAND_LINE_MAX: Final = 2048
 exceeds this limit is a mistake, and servers in the field refuse it."""
 AUTH_LINE_MAX: Final = 12_288
 """Octets of an AUTH exchange line (RFC 4954 section 4)."""
-MASK: Final = "***"
 
 
 class Verb(StrEnum):
@@ -147,7 +147,9 @@ _HELLO_NAME_MAX = 255
 def _check_hello_name(name: str) -> None:
     if len(name) > _HELLO_NAME_MAX or not _HELLO_NAME.fullmatch(name):
         refuse_control_characters("the EHLO name", name)
-        msg = f"the EHLO name is a host name or an address literal such as [192.0.2.1], not {name!r}"
+        msg = (
+            f"the EHLO name is a host name or an address literal such as [192.0.2.1], not {name!r}"
+        )
         raise InvalidInput(msg)
 
 
@@ -517,6 +519,7 @@ class Raw(Command):
             raise InvalidInput(msg)
 
     @property
+    @override
     def verb(self) -> Verb:  # type: ignore[override]
         """The verb it begins with; `OTHER` for one that the table does not know."""
         return _RAW_VERBS.get(self.line.partition(" ")[0].upper(), Verb.OTHER)

@@ -182,16 +182,19 @@ def is_loopback(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
+_ENCODE: Final = "special characters in user and password must be percent-encoded"
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port  # parsed on access
     except ValueError:
         # The text of the cause may repeat parts of the URL, and with them the password.
-        msg = "the server URL has a bad host or port; a user or password with special characters must be percent-encoded"
+        msg = f"the server URL has a bad host or port; {_ENCODE}"
         raise InvalidInput(msg) from None
     if parts.fragment or (parts.hostname is None and parts.netloc):
-        msg = "the server URL has a part that does not belong there; special characters in user and password must be percent-encoded"
+        msg = f"the server URL has a part that does not belong there; {_ENCODE}"
         raise InvalidInput(msg)
     return parts
 

@@ -44,8 +44,8 @@ class Envelope:
         if not unique:
             msg = "an envelope needs at least one recipient"
             raise InvalidInput(msg)
-        null = sender is None or sender == ""
-        object.__setattr__(self, "sender", None if null else Address.of(sender))
+        path = None if sender is None or sender == "" else Address.of(sender)
+        object.__setattr__(self, "sender", path)
         object.__setattr__(self, "recipients", unique)
 
     @property

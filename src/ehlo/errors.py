@@ -139,7 +139,9 @@ class CapabilityMissing(SMTPError):
         capability: The EHLO keyword that was looked for, in upper case.
     """
 
-    def __init__(self, message: str = "", *, capability: str = "", phase: Phase | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, capability: str = "", phase: Phase | None = None
+    ) -> None:
         super().__init__(message, phase=phase)
         self.capability = capability
 
@@ -150,7 +152,7 @@ class Refused(SMTPError):
     `temporary` is true for a 4yz reply, 421 included.
     """
 
-    reply: Reply
+    reply: Reply  # type: ignore[mutable-override]  # a refusal always has one
 
     def __init__(
         self,
@@ -213,7 +215,9 @@ class RecipientsRefused(Refused):
         phase: Phase | None = None,
     ) -> None:
         replies = dict(refused or {})
-        super().__init__(message, phase=phase, command=command, reply=next(iter(replies.values()), None))
+        super().__init__(
+            message, phase=phase, command=command, reply=next(iter(replies.values()), None)
+        )
         self.refused = replies
         self.accepted = accepted
         self.temporary = bool(replies) and all(reply.is_temporary for reply in replies.values())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 from typing_extensions import override
 
-__all__ = ["Secret"]
+from ehlo.text import require_str
 
-_MASK = "Secret(***)"
+__all__ = ["MASK", "Secret", "scrub"]
+
+MASK: Final = "***"
+"""What stands in the place of a secret."""
 
 
 @final
@@ -30,10 +33,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            msg = f"a Secret holds a str, not {type(value).__name__}"
-            raise TypeError(msg)
-        self._value = value
+        self._value = require_str("the value of a Secret", value)
 
     def reveal(self) -> str:
         """Return the value itself; whoever calls this answers for where it goes."""
@@ -41,15 +41,15 @@ class Secret:
 
     @override
     def __repr__(self) -> str:
-        return _MASK
+        return f"Secret({MASK})"
 
     @override
     def __str__(self) -> str:
-        return _MASK
+        return f"Secret({MASK})"
 
     @override
     def __format__(self, format_spec: str) -> str:
-        return _MASK
+        return f"Secret({MASK})"
 
     @override
     def __eq__(self, other: object) -> bool:
@@ -69,3 +69,19 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
+    """Mask every secret that stands in a piece of octets, such as a server's echo.
+
+    Args:
+        octets: What may hold them.
+        secrets: What must not be seen.
+
+    Returns:
+        The octets with each of them replaced by `***`.
+    """
+    for secret in secrets:
+        if value := secret.reveal().encode():
+            octets = octets.replace(value, MASK.encode())
+    return octets

@@ -10,11 +10,10 @@ import re
 
 from ehlo.errors import InvalidInput
 
-__all__ = ["control_character", "printable", "refuse_control_characters"]
+__all__ = ["control_character", "printable", "refuse_control_characters", "require_str"]
 
 # C0 controls, DEL, C1 controls, the Unicode line and paragraph separators, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
 
 
 def printable(text: str) -> str:
@@ -68,3 +67,22 @@ def refuse_control_characters(what: str, text: str) -> str:
         msg = f"{what} holds {found}"
         raise InvalidInput(msg)
     return text
+
+
+def require_str(what: str, value: object) -> str:
+    """Return the value if it is a text.
+
+    Args:
+        what: What the value is, for the error message.
+        value: What a caller passed.
+
+    Returns:
+        The value itself.
+
+    Raises:
+        TypeError: It is no `str`; the message names its type, not the value.
+    """
+    if not isinstance(value, str):
+        msg = f"{what} is a str, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value

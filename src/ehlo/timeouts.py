@@ -33,9 +33,9 @@ class Timeouts:
     """Deadlines, in seconds; None waits for ever.
 
     Each but `content` and `total` bounds the wait for one whole reply, however it drips in.
-    The defaults suit programs that somebody waits for; `Timeouts.rfc5321()` is as patient as RFC 5321
-    section 4.5.3.2 asks mail servers to be. The end of the content gets ten minutes in both: giving
-    up there is how messages get sent twice.
+    The defaults suit programs that somebody waits for; `Timeouts.rfc5321()` is as patient as RFC
+    5321 section 4.5.3.2 asks mail servers to be. The end of the content gets ten minutes in both:
+    giving up there is how messages get sent twice.
 
     Attributes:
         connect: Until the connection stands.
@@ -72,7 +72,7 @@ class Timeouts:
         for field in fields(self):
             value: float | None = getattr(self, field.name)
             if value is not None and not (value > 0 and math.isfinite(value)):
-                msg = f"the timeout {field.name} is a number of seconds above 0, or None, not {value!r}"
+                msg = f"the timeout {field.name} is seconds above 0, or None, not {value!r}"
                 raise InvalidInput(msg)
 
     @classmethod

@@ -1,14 +1,14 @@
 """The asyncio pump: it meets the needs of a dialogue with a transport.
 
-The dialogue advances inside the protocol's callbacks, so a reply wakes no task: a task sleeps through
-the whole dialogue and wakes once, with its result.
+The dialogue advances inside the protocol's callbacks, so a reply wakes no task: a task sleeps
+through the whole dialogue and wakes once, with its result.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
 
@@ -173,10 +173,9 @@ class Pump(asyncio.BufferedProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         # Pause as soon as anything is left, so that "flushed" means that the system has it all.
-        transport.set_write_buffer_limits(high=0)
+        self.transport.set_write_buffer_limits(high=0)
 
     @override
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -265,7 +264,7 @@ class Pump(asyncio.BufferedProtocol):
             self._trouble(timed_out(self._need.phase, seconds))
 
     def _has_progressed(self) -> bool:
-        """Return whether the server took something since the deadline was set: that is what counts."""
+        """Return whether the server took something since the deadline was set."""
         within = self._end is None or self._loop.time() < self._end
         return within and self.transport.get_write_buffer_size() < self._backlog
 

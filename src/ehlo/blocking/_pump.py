@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ehlo.dialogues import Flush, Receive, UpgradeTls
@@ -28,8 +29,8 @@ _READ = 65_536
 class Pump:
     """Runs dialogues on a socket, one at a time.
 
-    The socket is non-blocking, so that reading goes on while the server takes nothing: two peers that
-    both only write would wait for each other for ever.
+    The socket is non-blocking, so that reading goes on while the server takes nothing: two peers
+    that both only write would wait for each other for ever.
 
     Args:
         sock: A connected socket; the pump owns it from now on.
@@ -41,7 +42,7 @@ class Pump:
     """
 
     def __init__(self, sock: socket.socket, link: Link, timeouts: Timeouts) -> None:
-        sock.setblocking(False)
+        sock.settimeout(0)
         self.link = link
         self._sock = sock
         self._timeouts = timeouts
@@ -143,10 +144,8 @@ class Pump:
         return True
 
     def _write_what_goes(self) -> None:
-        try:
+        with suppress(OSError):
             del self.link.unsent[: self._sock.send(self.link.unsent)]
-        except OSError:
-            pass
 
     def _read(self, phase: Phase) -> bool:
         """Read once; return whether the stream goes on."""
@@ -170,12 +169,10 @@ class Pump:
 
     def _read_last_words(self) -> None:
         """After a failed write, take in what the server may have said before it went away."""
-        try:
+        with suppress(ConnectionLost, TlsFailed):
             while self.link.connection.needs_data and _poll(self._sock, 0, writing=False):
                 if not self._read(Phase.CONTENT):
                     break
-        except (ConnectionLost, TlsFailed):
-            pass
 
     def _deadline(self, phase: Phase) -> tuple[float, float] | None:
         """Return when the phase must be over, and how long that is; None for never."""
@@ -184,7 +181,7 @@ class Pump:
         return None if seconds is None else (now + seconds, seconds)
 
     def _wait(self, phase: Phase, deadline: tuple[float, float] | None, *, writing: bool) -> bool:
-        """Wait until the socket is readable, or writable if asked; return whether it is readable."""
+        """Wait until the socket is readable, or writable if asked; return if it is readable."""
         if deadline is None:
             return _poll(self._sock, None, writing=writing)
         end, seconds = deadline

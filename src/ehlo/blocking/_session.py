@@ -17,8 +17,9 @@ from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from ehlo.address import AddressLike
     from ehlo.endpoint import Endpoint

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Auth, AuthCancel, AuthResponse
 from ehlo.dialogues.exchange import perform
-from ehlo.errors import AuthenticationRefused, CapabilityMissing, InvalidInput
+from ehlo.errors import AuthenticationRefused, CapabilityMissing, InvalidInput, SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext
 from ehlo.secret import Secret
@@ -25,7 +25,7 @@ ROUNDS_MAX: Final = 16
 """Challenges answered at the most; no mechanism needs more than a handful."""
 
 # The refusals that are about the mechanism, not the credentials (RFC 4954 section 6): only behind
-# these is the next mechanism worth a try. Everything else is a definite no, or the server's trouble.
+# these is the next mechanism worth a try. All else is a definite no, or the server's trouble.
 _TRY_ANOTHER: Final = frozenset({504, 534})
 
 
@@ -56,18 +56,19 @@ def authenticate(
         error.phase = Phase.AUTH
         raise error
     offered = connection.capabilities.auth
-    usable = [mechanism for mechanism in credentials.mechanisms() if mechanism.name in offered]
-    if not usable:
-        raise _none_in_common(credentials, offered)
+    refusal: SMTPError = _none_in_common(credentials, offered)
     tried: list[str] = []
-    for mechanism in usable:
+    for mechanism in credentials.mechanisms():
+        if mechanism.name not in offered:
+            continue
         tried.append(mechanism.name)
         reply = yield from _attempt(connection, mechanism)
         if reply.is_positive:
             return reply
-        if reply.code not in _TRY_ANOTHER or mechanism is usable[-1]:
+        refusal = _refused(reply, offered, tried)
+        if reply.code not in _TRY_ANOTHER:
             break
-    raise _refused(reply, offered, tried)
+    raise refusal
 
 
 def _none_in_common(credentials: Credentials, offered: tuple[str, ...]) -> CapabilityMissing:
@@ -112,7 +113,7 @@ def _encoded(response: bytes, empty: str = "") -> Secret:
 
 
 def _respond(exchange: Exchange, reply: Reply) -> Secret | None:
-    """Return the answer to a challenge; None if it is garbage or the mechanism has nothing to say."""
+    """Return the answer to a challenge; None if it is garbage or none is left to give."""
     try:
         challenge = b64decode(reply.raw_lines[0], validate=True)
         response = exchange.send(challenge)
@@ -127,5 +128,7 @@ def _cancel(connection: Connection, mechanism: Mechanism) -> Dialogue[Reply]:
     if not reply.is_positive:
         return reply
     connection.abandon("the server accepted a cancelled SASL exchange")
-    msg = f"the server's side of {mechanism.name} made no sense, and it accepted a cancelled exchange"
+    msg = (
+        f"the server's side of {mechanism.name} made no sense, and it accepted a cancelled exchange"
+    )
     raise AuthenticationRefused(msg, phase=Phase.AUTH, reply=reply)

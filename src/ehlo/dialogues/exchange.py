@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ensure_open", "perform", "perform_group", "phase_of", "receive_reply", "require"]
 
 GROUP_MAX: Final = 65_536
-"""Octets of commands in flight at the most (RFC 2920 section 3.1 leaves the bound to the client)."""
+"""Octets of commands in flight at the most (RFC 2920 section 3.1 leaves the bound to us)."""
 
 _PHASES: Final = {
     Verb.GREETING: Phase.GREETING,

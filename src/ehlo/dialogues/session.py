@@ -78,8 +78,8 @@ def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
         if opportunistic:
             return
         msg = (
-            "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from the "
-            "first octet use smtps://, if it is to be trusted without TLS say tls='none'"
+            "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from "
+            "the first octet use smtps://, if it is to be trusted without TLS say tls='none'"
         )
         raise TlsFailed(msg, phase=Phase.STARTTLS)
     reply = yield from start_tls(connection)
@@ -168,7 +168,7 @@ def start_tls(connection: Connection) -> Dialogue[Reply]:
         yield UpgradeTls()
         connection.tls_started()
     except RemoteProtocolError as exc:
-        msg = "the server sent octets in clear behind its 220 to STARTTLS; nothing of them is believed"
+        msg = "the server sent octets in clear behind its 220 to STARTTLS; they are not believed"
         raise TlsFailed(msg, phase=Phase.STARTTLS) from exc
     return reply
 

@@ -168,7 +168,9 @@ def _refusal(
         return SenderRefused(msg, phase=Phase.MAIL, command=commands[0].shown, reply=mail)
     refused = {address: reply for address, reply in rcpts.items() if not reply.is_positive}
     accepted = tuple(address for address in rcpts if address not in refused)
-    if not refused or (accepted and transaction.on_refusal is OnRefusal.DELIVER and not _ended(rcpts)):
+    if not refused or (
+        accepted and transaction.on_refusal is OnRefusal.DELIVER and not _ended(rcpts)
+    ):
         return None
     first, reply = next(iter(refused.items()))
     others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""

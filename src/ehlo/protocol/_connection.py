@@ -7,18 +7,18 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import MASK, EndOfContent, Greeting, Verb
+from ehlo.commands import EndOfContent, Greeting, Verb
 from ehlo.errors import LocalProtocolError, RemoteProtocolError
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._state import TABLE, State
-from ehlo.reply import Reply, Severity
+from ehlo.reply import Reply
+from ehlo.secret import scrub
 from ehlo.text import printable
 from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
 
 if TYPE_CHECKING:
     from ehlo.commands import Command
-    from ehlo.protocol._state import Row
     from ehlo.secret import Secret
     from ehlo.transcript import Trace
     from ehlo.wire import ReplyLimits
@@ -165,7 +165,7 @@ class Connection:
             command: The command.
 
         Raises:
-            LocalProtocolError: It must not be sent in this state, or not before replies that are due.
+            LocalProtocolError: It must not be sent in this state, or not before a reply is in.
             RemoteProtocolError: The server has said something that nobody asked for.
             InvalidInput: The command cannot be written as a line.
         """
@@ -298,9 +298,8 @@ class Connection:
         self._in_flight_octets -= octets
         reply = self._told(reply, command.secrets)
         self._move(command, reply)
-        effect = _EFFECTS.get(command.verb)
-        if effect is not None and reply.is_positive:
-            effect(self, reply)
+        if reply.is_positive:
+            self._learn(command.verb, reply)
         return ReplyReceived(command, reply)
 
     def _move(self, command: Command, reply: Reply) -> None:
@@ -310,7 +309,7 @@ class Connection:
         if self._state is State.CLOSING and command.verb is not Verb.QUIT:
             return  # the rest of a group behind a 421
         row = TABLE[self._state, command.verb]
-        state = _next_state(row, reply)
+        state = row.next_state(reply)
         if state is None:
             self._in_flight.appendleft((command, 0))
             self._break(f"{reply.code} is no answer to {command.shown.partition(' ')[0]}")
@@ -321,6 +320,22 @@ class Connection:
             self.ending = f"{command.shown.partition(' ')[0]} was refused"
         if state is not row.success:
             self._refold()
+
+    def _learn(self, verb: Verb, reply: Reply) -> None:
+        """Note what a success brings about on other axes than the state."""
+        match verb:
+            case Verb.GREETING:
+                self.greeting = reply
+            case Verb.EHLO:
+                self.capabilities = Capabilities.from_reply(reply)
+                self.esmtp = True
+            case Verb.HELO:
+                self.capabilities = Capabilities()
+                self.esmtp = False
+            case Verb.AUTH | Verb.AUTH_RESPONSE:
+                self.authenticated = True
+            case _:
+                pass
 
     def _begin_closing(self, reply: Reply) -> None:
         self.closing_reply = reply
@@ -343,17 +358,19 @@ class Connection:
         if reply.closes_session:
             self._begin_closing(reply)
             return ServerClosing(reply)
-        if self._state is State.DATA and not (reply.is_positive or reply.is_intermediate):
-            # Refused before the content's end. Whether the server still waits for the dot
-            # cannot be known, so this is the session's end as well.
-            self._state = self._projected = State.CLOSING
-            return ReplyReceived(EndOfContent(), reply)
-        self._break("a reply that no command asked for", str(reply).encode())
+        refused = reply.is_temporary or reply.is_permanent
+        if self._state is not State.DATA or not refused:
+            self._break("a reply that no command asked for", str(reply).encode())
+        # Refused before the content's end. Whether the server still waits for the dot cannot be
+        # known, so this is the end of the session as well.
+        self._state = self._projected = State.CLOSING
+        self.ending = f"the server refused the content before its end: {reply}"
+        return ReplyReceived(EndOfContent(), reply)
 
     def _told(self, reply: Reply, secrets: tuple[Secret, ...]) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
         if secrets:
-            reply = Reply(reply.code, tuple(_scrub(line, secrets) for line in reply.raw_lines))
+            reply = Reply(reply.code, tuple(scrub(line, secrets) for line in reply.raw_lines))
         if self._trace is not None:
             last = len(reply.raw_lines) - 1
             for number, line in enumerate(reply.lines):
@@ -415,7 +432,7 @@ class Connection:
         secrets = tuple(secret for command, _ in self._in_flight for secret in command.secrets)
         self.ending = why
         if octets:
-            shown = printable(_scrub(octets, secrets)[:80].decode("ascii", "backslashreplace"))
+            shown = printable(scrub(octets, secrets)[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
         command = self._in_flight[0][0].shown if self._in_flight else None
         self._state = self._projected = State.BROKEN
@@ -423,46 +440,5 @@ class Connection:
         msg = f"the server broke the protocol: {self.ending}"
         raise RemoteProtocolError(msg, command=command)
 
-    # -- What success brings about ---------------------------------------------------------
-
-    def _on_greeting(self, reply: Reply) -> None:
-        self.greeting = reply
-
-    def _on_ehlo(self, reply: Reply) -> None:
-        self.capabilities = Capabilities.from_reply(reply)
-        self.esmtp = True
-
-    def _on_helo(self, _reply: Reply) -> None:
-        self.capabilities = Capabilities()
-        self.esmtp = False
-
-    def _on_auth(self, _reply: Reply) -> None:
-        self.authenticated = True
-
 
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
-
-_EFFECTS: Final = {
-    Verb.GREETING: Connection._on_greeting,  # noqa: SLF001 - the class's own
-    Verb.EHLO: Connection._on_ehlo,  # noqa: SLF001
-    Verb.HELO: Connection._on_helo,  # noqa: SLF001
-    Verb.AUTH: Connection._on_auth,  # noqa: SLF001
-    Verb.AUTH_RESPONSE: Connection._on_auth,  # noqa: SLF001
-}
-
-
-def _next_state(row: Row, reply: Reply) -> State | None:
-    severity = reply.code // 100
-    if severity == Severity.POSITIVE_COMPLETION:
-        return row.completion if row.code in {0, reply.code} else None
-    if severity == Severity.POSITIVE_INTERMEDIATE:
-        return row.intermediate
-    return row.negative
-
-
-def _scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
-    for secret in secrets:
-        value = secret.reveal().encode()
-        if value:
-            octets = octets.replace(value, MASK.encode())
-    return octets

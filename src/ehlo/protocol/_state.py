@@ -10,31 +10,34 @@ there, and ends the session. A missing row is a command that no client may send 
 
 With pipelining (RFC 2920) several commands are under way at once, and two cursors walk the same
 table. The *receiver's* cursor is the state that the replies so far have led to. The *sender's*
-cursor is where the session will be if everything in flight succeeds: the receiver's state, folded
-over the commands in flight along each row's `success` column. A command may be sent if the sender's
-cursor has a row for it; a reply is judged by the receiver's row.
+cursor is where the session will be if everything in flight succeeds: the receiver's state,
+folded over the commands in flight along each row's `success` column. A command may be sent if the
+sender's cursor has a row for it; a reply is judged by the receiver's row.
 
-The two differ when something in a group fails. MAIL, RCPT and DATA leave together; MAIL is refused;
+The two differ when something in a group fails. MAIL, RCPT, DATA leave together; MAIL is refused;
 the replies to RCPT and DATA now arrive in READY, where neither could have been sent. Rows for
 that case are marked `only_pipelined`: replies find them, senders do not. That is where DATA
 answered 354 with no recipient accepted gets its place, which RFC 2920 section 3.1 has a client meet
 with a lone dot.
 
-Four successes are pinned to one code, because any other code there means that client and server have
-lost step: the greeting and STARTTLS (220), EHLO and HELO (250; a 220 is a second greeting), AUTH (235,
-RFC 4954 section 6: anything else must not count as authenticated).
+Four successes are pinned to one code, because any other code there means that client and server
+have lost step: the greeting and STARTTLS (220), EHLO and HELO (250; a 220 is a second greeting),
+AUTH (235, RFC 4954 section 6: anything else must not count as authenticated).
 
-What is on other axes is not a state: whether the connection is encrypted, who is
-authenticated, what the server offers. 421 and the end of the connection may come in any state and are
-handled for all of them at once, in `Connection`.
+What is on other axes is not a state: whether the connection is encrypted, who is authenticated,
+what the server offers. 421 and the end of the connection may come in any state and are handled for
+all of them at once, in `Connection`.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Verb
+
+if TYPE_CHECKING:
+    from ehlo.reply import Reply
 
 __all__ = ["TABLE", "Row", "State"]
 
@@ -73,6 +76,19 @@ class Row(NamedTuple):
     success: State
     code: int = 0
     only_pipelined: bool = False
+
+    def next_state(self, reply: Reply) -> State | None:
+        """Return where a reply leads, or None if it is no legal one.
+
+        Args:
+            reply: The server's reply.
+
+        Returns:
+            The next state.
+        """
+        if reply.is_positive:
+            return self.completion if self.code in {0, reply.code} else None
+        return self.intermediate if reply.is_intermediate else self.negative
 
 
 def _completes(to: State, otherwise: State, code: int = 0) -> Row:
@@ -155,8 +171,8 @@ _UNKNOWN: _Table = {
     for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT)
 }
 
-# RFC 5321 section 4.1.1.10: whatever the answer to QUIT, the session is over. CLOSING: the one command
-# that may be sent behind a 421.
+# RFC 5321 section 4.1.1.10: whatever the answer to QUIT, the session is over. CLOSING: it is the
+# one command that may be sent behind a 421.
 _QUIT: _Table = {
     (state, Verb.QUIT): _completes(_S.CLOSING, _S.CLOSING)
     for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT, _S.CLOSING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ehlo.transcript import Side
@@ -22,7 +22,7 @@ _logger = logging.getLogger("ehlo")
 
 def now() -> datetime:
     """Return the time with the machine's own offset, as mail headers want it."""
-    return datetime.now(timezone.utc).astimezone()
+    return datetime.now(UTC).astimezone()
 
 
 def make_id() -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ehlo.errors import ConnectionLost, LocalProtocolError, SMTPError, Timeout
-from ehlo.phase import Phase
 
 if TYPE_CHECKING:
+    from ehlo.phase import Phase
     from ehlo.protocol import Connection
     from ehlo.runtime.link import Link
 
@@ -18,8 +18,8 @@ class Turn:
     """One dialogue's turn on a link: entered by its pump, left when the dialogue is over.
 
     Entering it while another dialogue is under way is an error, not a queue: two users of one
-    session would each get the other's replies. On leaving, a Connection that is out of step is given
-    up, and every error says whether the session can go on.
+    session would each get the other's replies. On leaving, a Connection that is out of step is
+    given up, and every error says whether the session can go on.
 
     Args:
         link: The link.

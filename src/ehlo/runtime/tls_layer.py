@@ -9,12 +9,13 @@ still unsent is known to the octet, which decides between "not sent" and "unknow
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from ehlo.tls import TlsFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = ["TlsLayer"]
 
@@ -99,10 +100,8 @@ class TlsLayer:
 
     def close(self) -> None:
         """Say close_notify; a failure to is of no consequence at the end of a session."""
-        try:
+        with suppress(ssl.SSLError):
             self._object.unwrap()
-        except ssl.SSLError:
-            pass
 
     def records_to_send(self) -> bytes:
         """Return the octets for the network, and forget them."""
@@ -111,23 +110,26 @@ class TlsLayer:
     def facts(self) -> TlsFacts:
         """Return what is known of the connection, once it is established."""
         cipher, _, bits = self._object.cipher() or ("", "", 0)
-        certificate = self._object.getpeercert() or {}
+        certificate: dict[str, Any] = self._object.getpeercert() or {}
         return TlsFacts(
             version=self._object.version() or "",
             cipher=cipher,
             secret_bits=bits,
-            subject=_common_name(certificate, "subject"),
-            issuer=_common_name(certificate, "issuer"),
-            names=tuple(str(name) for _, name in certificate.get("subjectAltName", ())),
-            not_after=str(certificate.get("notAfter", "")),
+            subject=_common_name(certificate.get("subject", ())),
+            issuer=_common_name(certificate.get("issuer", ())),
+            names=tuple(name for _, name in certificate.get("subjectAltName", ())),
+            not_after=certificate.get("notAfter", ""),
         )
 
 
-def _common_name(certificate: Mapping[str, object], field: str) -> str:
-    """Return the common name, or where there is none the last attribute, of a name in a certificate.
+def _common_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """Return the common name, or else the last attribute, of a name in a certificate.
 
-    `ssl` gives a name as a tuple of relative names, each a tuple of (attribute, value) pairs.
+    Args:
+        name: As `ssl` gives it: relative names, each made of (attribute, value) pairs.
+
+    Returns:
+        The text; empty for an empty name.
     """
-    relative_names: Iterable[Iterable[tuple[str, str]]] = certificate.get(field, ())  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-    attributes = dict(pair for relative in relative_names for pair in relative)
+    attributes = dict(pair for relative in name for pair in relative)
     return attributes.get("commonName", next(reversed(attributes.values()), ""))

@@ -4,10 +4,10 @@ Framing follows RFC 5321 section 4.2: a line is three digits, then SP or `-` or 
 text; a hyphen says that more lines follow. Decisions beyond the text of the RFC:
 
 - LF ends a line, and one CR before it is dropped. A server that sends bare LF is understood:
-  nothing it could smuggle that way would it not be able to say outright. No other octet ends a line.
+  there is nothing it could smuggle that way that it could not say outright. Nothing else ends one.
 - All lines of a reply carry the same code, or the reply is garbage (section 4.2.1).
-- Garbage is an error, never skipped: with commands in flight, a skipped line would pair every later
-  reply with the wrong command.
+- Garbage is an error, never skipped: with commands in flight, a skipped line would pair every
+  later reply with the wrong command.
 - Everything is bounded, and the time taken is linear in the octets however they are cut.
 """
 
@@ -43,8 +43,8 @@ class ReplyLimits:
     total: int = 262_144
 
 
-class BadReply(Exception):  # noqa: N818 - not an error of its own: the Connection turns it into one
-    """What came is no reply.
+class BadReply(Exception):
+    """What came is no reply; the Connection turns this into an error for callers.
 
     Attributes:
         why: What is wrong with it.

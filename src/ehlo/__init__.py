@@ -37,7 +37,7 @@ from ehlo.errors import (
 )
 from ehlo.message import Attachment, Message
 from ehlo.phase import Outcome, Phase
-from ehlo.policies import Cleartext, OnRefusal, Pipelining, Tls
+from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
 from ehlo.protocol import (
     NEED_DATA,
     Connection,
@@ -86,6 +86,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "Cleartext",
     "Credentials",
     "Endpoint",
+    "Hello",
     "OnRefusal",
     "Password",
     "Phase",

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ehlo.errors import InvalidInput
 
-__all__ = ["Cleartext", "OnRefusal", "Pipelining", "Tls", "chosen"]
+__all__ = ["Cleartext", "Hello", "OnRefusal", "Pipelining", "Tls", "chosen"]
 
 _Policy = TypeVar("_Policy", bound=StrEnum)
 
@@ -39,6 +39,17 @@ class Cleartext(StrEnum):
     """Never: raise before any octet of them leaves."""
     ALLOW_CREDENTIALS = "allow-credentials"
     """Everybody between client and server may read them, and the caller has said so."""
+
+
+class Hello(StrEnum):
+    """How a session introduces itself once the server has greeted."""
+
+    EHLO = "ehlo"
+    """With EHLO; with HELO where the server does not know EHLO."""
+    HELO = "helo"
+    """With HELO, and so without any extension, TLS and authentication included."""
+    NONE = "none"
+    """Not at all: whoever opened the session says what it wants to say."""
 
 
 class OnRefusal(StrEnum):

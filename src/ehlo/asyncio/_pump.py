@@ -141,21 +141,28 @@ class Pump(asyncio.BufferedProtocol):
             if isinstance(need, UpgradeTls):
                 self.link.start_tls()
             self._write()
+            if self._is_met(need):
+                return True
+            if self._gone.done():
+                raise lost(need.phase, None)
         except (ConnectionLost, TlsFailed) as trouble:
             # Thrown later: the dialogue is being advanced at this moment.
             self._loop.call_soon(self._trouble, trouble)
-            return False
-        return self._is_met(need)
+        return False
 
     def _is_met(self, need: Need) -> bool:
         match need:
             case Flush(phase):
                 interrupted = phase is Phase.CONTENT and not self.link.connection.needs_data
-                return interrupted or not self.transport.get_write_buffer_size()
+                return interrupted or not self._is_backed_up()
             case Receive():
                 return not self.link.connection.needs_data
             case UpgradeTls():
                 return not self.link.is_handshaking
+
+    def _is_backed_up(self) -> bool:
+        """Return whether octets were left unsent: a transport that failed forgets them."""
+        return self.transport.is_closing() or bool(self.transport.get_write_buffer_size())
 
     def _proceed(self) -> None:
         """Look whether what happened has met the need."""

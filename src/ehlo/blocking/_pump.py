@@ -160,8 +160,8 @@ class Pump:
 
     def _read_ahead(self) -> None:
         """Take in what the server said while nobody was looking: a 421, or the end."""
-        if not self.link.connection.is_in_step:
-            return
+        if not self.link.connection.is_settled:
+            return  # a new connection, whose first octets may have to wait for TLS
         try:
             self._read(Phase.COMMAND)
         except ConnectionLost:

@@ -14,10 +14,11 @@ from ehlo.errors import (
     GreetingRefused,
     HelloRefused,
     RemoteProtocolError,
+    SMTPError,
     TlsFailed,
 )
 from ehlo.phase import Phase
-from ehlo.policies import Cleartext, Tls
+from ehlo.policies import Cleartext, Hello, Tls
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
@@ -35,18 +36,22 @@ class Opening:
     Attributes:
         name: The EHLO name: the client's host name or an address literal.
         tls: When the connection is encrypted.
+        hello: How to introduce the client; STARTTLS and credentials need `Hello.EHLO`.
         credentials: Whom to authenticate as; None for nobody.
         cleartext: Whether credentials may travel unencrypted.
     """
 
     name: str
     tls: Tls
+    hello: Hello = Hello.EHLO
     credentials: Credentials | None = None
     cleartext: Cleartext = Cleartext.REFUSE
 
 
 def open_session(connection: Connection, opening: Opening) -> Dialogue[None]:
     """Bring a new connection to the point where mail can be sent (RFC 5321 section 3.1).
+
+    A session that could not be opened as asked for is given up.
 
     Args:
         connection: A new Connection.
@@ -61,10 +66,22 @@ def open_session(connection: Connection, opening: Opening) -> Dialogue[None]:
         ConnectionLost: The connection broke.
         RemoteProtocolError: The server broke the protocol.
     """
+    try:
+        yield from _open(connection, opening)
+    except SMTPError:
+        connection.abandon("the session could not be opened")
+        raise
+
+
+def _open(connection: Connection, opening: Opening) -> Dialogue[None]:
     if opening.tls is Tls.IMPLICIT:
         yield UpgradeTls()
         connection.tls_started()
     yield from greet(connection)
+    if opening.hello is not Hello.EHLO:
+        if opening.hello is Hello.HELO:
+            yield from _helo(connection, opening.name)
+        return
     yield from hello(connection, opening.name)
     if opening.tls in {Tls.STARTTLS, Tls.STARTTLS_IF_OFFERED}:
         yield from _encrypt(connection, opening)
@@ -134,15 +151,21 @@ def hello(connection: Connection, name: str) -> Dialogue[Reply]:
     Raises:
         HelloRefused: The server refused.
     """
-    command: Ehlo | Helo = Ehlo(name)
-    reply = yield from perform(connection, command)
+    reply = yield from perform(connection, Ehlo(name))
     if reply.is_permanent:
-        command = Helo(name)
-        reply = yield from perform(connection, command)
-    if not reply.is_positive:
-        msg = f"the server refused {command.verb}: {reply}"
-        raise HelloRefused(msg, phase=Phase.HELLO, command=command.shown, reply=reply)
-    return reply
+        return (yield from _helo(connection, name))
+    return _accepted(reply, Ehlo(name))
+
+
+def _helo(connection: Connection, name: str) -> Dialogue[Reply]:
+    return _accepted((yield from perform(connection, Helo(name))), Helo(name))
+
+
+def _accepted(reply: Reply, command: Ehlo | Helo) -> Reply:
+    if reply.is_positive:
+        return reply
+    msg = f"the server refused {command.verb}: {reply}"
+    raise HelloRefused(msg, phase=Phase.HELLO, command=command.shown, reply=reply)
 
 
 def start_tls(connection: Connection) -> Dialogue[Reply]:

@@ -108,15 +108,14 @@ class Connection:
         return self._in_flight_octets
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing is due in either direction: no reply, no octets, no content."""
+        return self._state in _IN_STEP and not self._in_flight and not self._outgoing
+
+    @property
     def is_in_step(self) -> bool:
-        """Whether client and server agree on where they are, and the next command may be sent."""
-        return (
-            self._state in _IN_STEP
-            and not self._in_flight
-            and not self._outgoing
-            and not self._has_residue
-            and not self._eof
-        )
+        """Whether the next command may be sent: settled, and the server has said nothing more."""
+        return self.is_settled and not self._has_residue and not self._eof
 
     @property
     def is_idle(self) -> bool:
@@ -287,7 +286,7 @@ class Connection:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
         self._state = self._projected = State.CLOSED
         self._in_flight.clear()
-        self.ending = "the server closed the connection"
+        self.ending = self.ending or "the server closed the connection"
         self._note(self.ending)
         return event
 

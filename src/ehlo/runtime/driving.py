@@ -8,7 +8,6 @@ from ehlo.errors import ConnectionLost, LocalProtocolError, SMTPError, Timeout
 
 if TYPE_CHECKING:
     from ehlo.phase import Phase
-    from ehlo.protocol import Connection
     from ehlo.runtime.link import Link
 
 __all__ = ["Turn", "lost", "timed_out", "told"]
@@ -46,14 +45,10 @@ class Turn:
         connection = self._link.connection
         if error is not None and not isinstance(error, SMTPError):
             connection.abandon("the session was abandoned")
-        elif self._link.unsent or not _can_be_left(connection):
+        elif self._link.unsent or not (connection.is_settled or connection.is_over):
             connection.abandon("the session is out of step")
         if isinstance(error, SMTPError):
             error.connection_usable = connection.is_in_step
-
-
-def _can_be_left(connection: Connection) -> bool:
-    return connection.is_in_step or connection.is_over
 
 
 def lost(phase: Phase, cause: BaseException | None) -> ConnectionLost:

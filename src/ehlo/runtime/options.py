@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypedDict
 from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
 from ehlo.endpoint import Endpoint
+from ehlo.errors import InvalidInput
 from ehlo.message import prepare
-from ehlo.policies import Cleartext, OnRefusal, Pipelining, Tls, chosen
+from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
 from ehlo.protocol import Connection
 from ehlo.runtime.ambient import default_context, make_id, now, traces
 from ehlo.runtime.link import Link
@@ -41,6 +42,7 @@ class ConnectOptions(TypedDict, total=False):
             Default: never, loopback and unix sockets aside.
         timeouts: The deadlines.
         name: The EHLO name; default: the socket's own address as a literal.
+        hello: How to introduce the client: a `Hello` or its string. Default: EHLO.
         pipelining: How many commands may be under way at once: a `Pipelining` or its string.
         transcript: Records the dialogue, secrets masked.
     """
@@ -51,6 +53,7 @@ class ConnectOptions(TypedDict, total=False):
     cleartext: Cleartext | str
     timeouts: Timeouts | None
     name: str | None
+    hello: Hello | str
     pipelining: Pipelining | str
     transcript: Transcript | None
 
@@ -66,6 +69,7 @@ class Settings:
         cleartext: Whether credentials may travel unencrypted, loopback considered.
         timeouts: The deadlines.
         name: The EHLO name, or None for the socket's address.
+        hello: How to introduce the client.
         pipelining: How many commands may be under way at once.
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
@@ -77,9 +81,25 @@ class Settings:
     cleartext: Cleartext = Cleartext.REFUSE
     timeouts: Timeouts = field(default_factory=Timeouts)
     name: str | None = None
+    hello: Hello = Hello.EHLO
     pipelining: Pipelining = Pipelining.TRANSACTION
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be had together.
+
+        Raises:
+            InvalidInput: STARTTLS or credentials without EHLO.
+        """
+        if self.hello is Hello.EHLO:
+            return
+        if self.tls is Tls.STARTTLS:
+            msg = f"STARTTLS needs EHLO; with hello={str(self.hello)!r} say tls='none' as well"
+            raise InvalidInput(msg)
+        if self.credentials is not None:
+            msg = f"authentication needs EHLO, and so cannot be had with hello={str(self.hello)!r}"
+            raise InvalidInput(msg)
 
     @classmethod
     def of(cls, server: str | Endpoint, options: ConnectOptions) -> Settings:
@@ -109,6 +129,7 @@ class Settings:
             cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
             timeouts=options.get("timeouts") or Timeouts(),
             name=name,
+            hello=chosen(Hello, options.get("hello", Hello.EHLO)),
             pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
@@ -145,6 +166,7 @@ class Settings:
         return Opening(
             name=self.name or address_literal(socket_name),
             tls=self.tls,
+            hello=self.hello,
             credentials=self.credentials,
             cleartext=self.cleartext,
         )

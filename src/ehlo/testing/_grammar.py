@@ -1,0 +1,257 @@
+"""Command lines as a server reads them (RFC 5321 section 4.1.2), and what it refuses them with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from ehlo.address import Address
+from ehlo.commands import Verb
+from ehlo.errors import InvalidAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ehlo.capabilities import Capabilities
+
+__all__ = ["Declined", "Line", "Path", "Refusal", "check_ascii", "read_line", "read_path"]
+
+_MASK: Final = "***"
+_MECHANISM = re.compile("[A-Za-z0-9_-]{1,20}")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_VERBS: Final[Mapping[str, Verb]] = {verb.value: verb for verb in Verb if verb.value.isalpha()}
+
+
+class Refusal(Enum):
+    """Every reason to refuse a command, with its reply (RFC 5321 section 4.2, RFC 3463)."""
+
+    UNKNOWN = (500, "5.5.2 Command not recognized")
+    LINE_TOO_LONG = (500, "5.5.2 Line too long")
+    BARE_LF = (500, "5.5.2 A line ends with CRLF")
+    BAD_CHARACTER = (500, "5.5.2 The line holds a control character or is not UTF-8")
+    AUTH_LINE_TOO_LONG = (500, "5.5.6 Authentication exchange line is too long")
+    NO_ARGUMENT = (501, "5.5.4 The command needs an argument")
+    ARGUMENT = (501, "5.5.4 The command takes no argument")
+    BAD_HELLO_NAME = (501, "5.5.4 A single host name or address literal is needed")
+    BAD_SENDER = (501, "5.1.7 Syntax: MAIL FROM:<address>")
+    BAD_RECIPIENT = (501, "5.1.3 Syntax: RCPT TO:<address>")
+    BAD_PARAMETER = (501, "5.5.4 Bad parameter")
+    BAD_RESPONSE = (501, "5.5.2 Cannot decode the response")
+    CANCELLED = (501, "5.7.0 Authentication cancelled")
+    NOT_IMPLEMENTED = (502, "5.5.1 Command not implemented")
+    OUT_OF_ORDER = (503, "5.5.1 Bad sequence of commands")
+    UNKNOWN_MECHANISM = (504, "5.5.4 Unrecognized authentication mechanism")
+    TLS_REQUIRED = (530, "5.7.0 Must issue a STARTTLS command first")
+    AUTH_REQUIRED = (530, "5.7.0 Authentication required")
+    BAD_CREDENTIALS = (535, "5.7.8 Authentication credentials invalid")
+    AUTH_NEEDS_TLS = (538, "5.7.11 Encryption required for authentication")
+    TOO_BIG = (552, "5.3.4 Message size exceeds the limit")
+    NEEDS_SMTPUTF8 = (553, "5.6.7 A non-ASCII address needs SMTPUTF8")
+    UNKNOWN_PARAMETER = (555, "5.5.4 Parameter not recognized or not implemented")
+
+    @property
+    def code(self) -> int:
+        """The reply code."""
+        return self.value[0]
+
+    @property
+    def text(self) -> str:
+        """The reply's text, enhanced status code included."""
+        return self.value[1]
+
+
+class Declined(Exception):  # it never leaves the server: its reply does
+    """A command is refused.
+
+    Attributes:
+        refusal: Why.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.text)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A command line, taken apart.
+
+    Attributes:
+        verb: The command; `OTHER` for an unknown one.
+        argument: What follows it, without the blanks around.
+        shown: The whole line as it may be shown: what could be a secret is masked.
+        fault: Why no command can be read from it, whatever the verb; None if one can.
+    """
+
+    verb: Verb
+    argument: str
+    shown: str
+    fault: Refusal | None
+
+
+def read_line(raw: bytes, *, line_max: int, auth_line_max: int) -> Line:
+    """Take a command line apart.
+
+    Args:
+        raw: The line with its end.
+        line_max: How many octets it may have, the end included.
+        auth_line_max: Likewise for AUTH, whose initial response may be long (RFC 4954 section 4).
+
+    Returns:
+        Its parts.
+    """
+    text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    word, _, argument = text.strip(" ").partition(" ")
+    verb = _VERBS.get(word.upper(), Verb.OTHER)
+    limit = auth_line_max if verb is Verb.AUTH else line_max
+    shown = _masked(text) if verb is Verb.AUTH else text[:limit]
+    return Line(verb, argument.strip(" "), shown, _fault(raw, limit))
+
+
+def _masked(text: str) -> str:
+    """Return an AUTH command with everything masked but the name of the mechanism."""
+    verb, *words = text.split()
+    if words and not _MECHANISM.fullmatch(words[0]):
+        return f"{verb} {_MASK}"
+    return " ".join([verb, *words[:1], *([_MASK] if words[1:] else [])])
+
+
+def _fault(raw: bytes, limit: int) -> Refusal | None:
+    if len(raw) > limit:
+        return Refusal.LINE_TOO_LONG
+    if not raw.endswith(b"\r\n"):
+        return Refusal.BARE_LF
+    try:
+        text = raw[:-2].decode()
+    except UnicodeDecodeError:
+        return Refusal.BAD_CHARACTER
+    return Refusal.BAD_CHARACTER if _CONTROL.search(text) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The argument of MAIL or RCPT.
+
+    Attributes:
+        address: The address without angle brackets and source route; empty for `<>`.
+        parameters: The ESMTP parameters: keywords in upper case; None where there is no value.
+    """
+
+    address: str
+    parameters: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """How the argument of one command is read."""
+
+    prefix: str
+    refusal: Refusal
+    null: bool
+
+
+_PATHS: Final[Mapping[Verb, _Grammar]] = {
+    Verb.MAIL: _Grammar("FROM", Refusal.BAD_SENDER, null=True),
+    Verb.RCPT: _Grammar("TO", Refusal.BAD_RECIPIENT, null=False),
+}
+
+# Blanks behind the colon are wrong, and typed by everyone (RFC 5321 section 3.3 has a word for
+# it: "Since it has been a common source of errors, it is worth noting ..."). A quoted local part
+# may hold ">"; a source route must be accepted and should be ignored (section 4.1.1.3).
+_PATH = re.compile(
+    r'(?P<prefix>[A-Za-z]+): *<(?:@[^:">]*:)?(?P<address>(?:"(?:\\.|[^"\\])*"|[^">])*)>'
+    r"(?: +(?P<parameters>.*))?"
+)
+_KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """One ESMTP parameter: the capability it belongs to, and the values it may have."""
+
+    capability: str
+    value: re.Pattern[str] | None
+
+
+# RFC 1870 section 6, RFC 6152 section 2, RFC 6531 section 3.4, RFC 4954 section 5.
+_PARAMETERS: Final[Mapping[tuple[Verb, str], _Parameter]] = {
+    (Verb.MAIL, "SIZE"): _Parameter("SIZE", re.compile("[0-9]{1,20}")),
+    (Verb.MAIL, "BODY"): _Parameter("8BITMIME", re.compile("7BIT|8BITMIME", re.IGNORECASE)),
+    (Verb.MAIL, "SMTPUTF8"): _Parameter("SMTPUTF8", None),
+    (Verb.MAIL, "AUTH"): _Parameter("AUTH", re.compile(r"<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")),
+}
+
+
+def read_path(verb: Verb, argument: str, announced: Capabilities) -> Path:
+    """Read the argument of MAIL or RCPT (RFC 5321 sections 4.1.1.2 and 4.1.1.3).
+
+    Args:
+        verb: Which of the two.
+        argument: What follows the verb.
+        announced: What the server told the client it can do: other parameters are unknown.
+
+    Returns:
+        The path and its parameters.
+
+    Raises:
+        Declined: The syntax is wrong, or a parameter is.
+    """
+    grammar = _PATHS[verb]
+    match = _PATH.fullmatch(argument)
+    if match is None or match["prefix"].upper() != grammar.prefix:
+        raise Declined(grammar.refusal)
+    address = match["address"]
+    if address or not grammar.null:
+        _check_address(address, grammar.refusal)
+    return Path(address, _read_parameters(verb, match["parameters"] or "", announced))
+
+
+def check_ascii(address: str, parameters: Mapping[str, str | None]) -> None:
+    """Check that an internationalised address is within a transaction of that kind.
+
+    Args:
+        address: The address.
+        parameters: The parameters of MAIL.
+
+    Raises:
+        Declined: It has other than ASCII characters, and there is no SMTPUTF8 (RFC 6531
+            section 3.5).
+    """
+    if not address.isascii() and "SMTPUTF8" not in parameters:
+        raise Declined(Refusal.NEEDS_SMTPUTF8)
+
+
+def _check_address(address: str, refusal: Refusal) -> None:
+    try:
+        Address(address)
+    except InvalidAddress:
+        raise Declined(refusal) from None
+
+
+def _read_parameters(verb: Verb, text: str, announced: Capabilities) -> Mapping[str, str | None]:
+    parameters: dict[str, str | None] = {}
+    for word in text.split():
+        keyword, equals, value = word.partition("=")
+        keyword = keyword.upper()
+        _check_parameter(verb, keyword, value if equals else None, announced)
+        if keyword in parameters:
+            raise Declined(Refusal.BAD_PARAMETER)
+        parameters[keyword] = value if equals else None
+    return MappingProxyType(parameters)
+
+
+def _check_parameter(verb: Verb, keyword: str, value: str | None, announced: Capabilities) -> None:
+    if not _KEYWORD.fullmatch(keyword):
+        raise Declined(Refusal.BAD_PARAMETER)
+    known = _PARAMETERS.get((verb, keyword))
+    if known is None or known.capability not in announced:
+        raise Declined(Refusal.UNKNOWN_PARAMETER)
+    if known.value is None or value is None:
+        valid = known.value is None and value is None
+    else:
+        valid = known.value.fullmatch(value) is not None
+    if not valid:
+        raise Declined(Refusal.BAD_PARAMETER)

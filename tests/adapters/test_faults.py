@@ -1,4 +1,4 @@
-"""What goes wrong on real sockets, in both adapters: nothing is left behind, nothing is believed."""
+"""What goes wrong on real sockets, in both adapters: nothing stays behind, nothing is believed."""
 
 import asyncio
 import gc
@@ -12,18 +12,38 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from support.colours import Asyncio, Colour
-from support.tls import client_context, server_context
+from typing_extensions import override
 
 import ehlo
 import ehlo.asyncio
 import ehlo.blocking
-from ehlo.testing import Close, Offer, Reset, Send, Server, ServerOptions, Silence, TakeEffect, Usual, Wait
+from ehlo.testing import (
+    Close,
+    Offer,
+    Reset,
+    Send,
+    Server,
+    ServerOptions,
+    Silence,
+    TakeEffect,
+    Usual,
+    Wait,
+)
+from support.colours import Asyncio, Colour
+from support.tls import client_context, server_context
 
 MESSAGE = b"Subject: Notes\r\n\r\nPlain words.\r\n"
 TO_BOB = ehlo.Envelope("ada@example.org", "bob@example.com")
 SHORT = ehlo.Timeouts(
-    connect=5, greeting=0.05, mail=0.05, rcpt=0.05, data=0.05, content=0.05, end_of_content=0.05, command=0.05, quit=0.05
+    connect=5,
+    greeting=0.05,
+    mail=0.05,
+    rcpt=0.05,
+    data=0.05,
+    content=0.05,
+    end_of_content=0.05,
+    command=0.05,
+    quit=0.05,
 )
 
 
@@ -131,7 +151,18 @@ def test_the_total_bounds_a_call(adapter: Colour) -> None:
 
 def test_timeouts_may_be_switched_off(adapter: Colour) -> None:
     never = dict.fromkeys(
-        ["connect", "tls", "greeting", "mail", "rcpt", "data", "content", "end_of_content", "command", "quit"]
+        [
+            "connect",
+            "tls",
+            "greeting",
+            "mail",
+            "rcpt",
+            "data",
+            "content",
+            "end_of_content",
+            "command",
+            "quit",
+        ]
     )
     with Server() as server:
         timeouts = ehlo.Timeouts(**never)
@@ -148,7 +179,7 @@ def full_backlog() -> Iterator[int]:
         try:
             for _ in range(4):
                 sock = socket.socket()
-                sock.setblocking(False)  # noqa: FBT003
+                sock.setblocking(False)
                 with suppress(BlockingIOError):
                     sock.connect(listener.getsockname())
                 waiting.append(sock)
@@ -181,7 +212,7 @@ def test_a_server_that_goes_away(adapter: Colour, command: str, end: Close | Res
             adapter.send(MESSAGE, server.url, envelope=TO_BOB)
         assert server.messages == ()
     expected = ehlo.DeliveryUnknown if command == "." else ehlo.ConnectionLost
-    assert type(caught.value) is expected
+    assert isinstance(caught.value, expected)
     assert not caught.value.connection_usable
 
 
@@ -205,7 +236,7 @@ def let_it_arrive(adapter: Colour, session: Any) -> None:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the octets come without an event to wait for
             await asyncio.sleep(0.001)
 
 
@@ -239,7 +270,9 @@ def test_replies_that_nobody_asked_for(adapter: Colour) -> None:
             session.noop()
 
 
-@pytest.mark.parametrize("garbage", [b"\x00" * 100, b"x" * 70_000, b"HTTP/1.1 400 Bad\r\n", b"25\r\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"\x00" * 100, b"x" * 70_000, b"HTTP/1.1 400 Bad\r\n", b"25\r\n"]
+)
 def test_garbage(adapter: Colour, garbage: bytes) -> None:
     with Server(ServerOptions(answers={"MAIL": Send(garbage)})) as server:
         with pytest.raises(ehlo.RemoteProtocolError) as caught:
@@ -269,6 +302,7 @@ class Sink(threading.Thread):
         self._then = then
         self._reset = reset
 
+    @override
     def run(self) -> None:
         with self.listener, self.listener.accept()[0] as sock:
             sock.sendall(b"220 sink\r\n")

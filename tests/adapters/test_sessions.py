@@ -4,11 +4,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.colours import Colour
-from support.tls import client_context, server_context
 
 import ehlo
 from ehlo.testing import AuthChannel, Offer, Server, ServerOptions
+from support.colours import Colour
+from support.tls import client_context, server_context
 
 MESSAGE = b"Subject: Notes\r\nMessage-ID: <1@example.org>\r\n\r\n.Plain words.\r\n"
 TO_BOB = ehlo.Envelope("ada@example.org", "bob@example.com")
@@ -123,7 +123,7 @@ def test_implicit_tls(adapter: Colour) -> None:
 
 def test_the_default_context_verifies(adapter: Colour) -> None:
     with Server(tls="implicit", ssl_context=server_context()) as server:
-        with pytest.raises(ehlo.TlsFailed, match="unable to get local issuer|self-signed") as caught:
+        with pytest.raises(ehlo.TlsFailed, match="unable to get local issuer") as caught:
             adapter.connect(server.url)
         assert not server.commands
     assert caught.value.phase is ehlo.Phase.TLS
@@ -266,5 +266,3 @@ def test_quit_that_is_refused_or_not_answered_is_no_failure(adapter: Colour) -> 
         with Server(ServerOptions(answers={"QUIT": answer})) as server:
             receipt = adapter.send(MESSAGE, server.url, envelope=TO_BOB)
         assert receipt.accepted
-
-

@@ -63,7 +63,7 @@ class Synchronous:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._run(self._session.__aexit__(*exc))
 
 

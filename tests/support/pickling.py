@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: S403 - only what a test pickled itself is unpickled
+import pickle
 from typing import TypeVar
 
 _Value = TypeVar("_Value")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.colours import colour
-from support.tls import client_context, server_context
 
 import ehlo
 from ehlo.blocking import Session
 from ehlo.dialogues import Dialogue, open_session
 from ehlo.runtime.options import Settings
 from ehlo.testing import Pace, Script, ScriptPlayer, ScriptServer, rehearse
+from support.colours import colour
+from support.tls import client_context, server_context
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*.smtp"))
@@ -106,10 +106,9 @@ def over_sockets(name: str, script: Script, pace: Pace) -> Iterator[Connect]:
 
 def play(text: str, connect: Connect) -> list[str]:
     """Say what the file says, and return what came of it."""
-    session: Any = None
     results: list[str] = []
     message = b"Subject: Notes\r\nMessage-ID: <1@example.org>\r\n\r\nPlain words.\r\n"
-    names = {
+    names: dict[str, Any] = {
         "ehlo": ehlo,
         "message": message,
         "password": ehlo.Password("ada", "tanstaaf"),
@@ -117,19 +116,22 @@ def play(text: str, connect: Connect) -> list[str]:
         "to_bob": ehlo.Envelope("ada@example.org", "bob@example.com"),
         "to_both": ehlo.Envelope("ada@example.org", ["bob@example.com", "eve@example.com"]),
     }
+
+    def connected(**options: Any) -> str:
+        names["session"] = connect(
+            **{"name": "client.example.org", "ssl_context": client_context()} | options
+        )
+        return str(names["session"].connection.state.name)
+
+    names["connect"] = connected
     for line in directive(text, ">"):
         try:
-            if line.startswith("connect("):
-                options = {"name": "client.example.org", "ssl_context": client_context()}
-                result = session = eval(line, names | {"connect": lambda **o: connect(**options | o)})  # noqa: S307
-                result = session.connection.state.name
-            else:
-                result = eval(line, names | {"session": session})  # noqa: S307
+            result = eval(line, names)  # noqa: S307 - a file of ours
         except ehlo.SMTPError as exc:
             result = exc
         results.append(told(result))
-    if session is not None:
-        session.close()
+    if "session" in names:
+        names["session"].close()
     return results
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.dialogues import Receive, UpgradeTls
 from ehlo.errors import ConnectionLost
 from ehlo.testing._actions import Close, Reset, Send, StartTls
 
@@ -231,29 +231,26 @@ def rehearse(dialogue: Dialogue[_T], connection: Connection, player: ScriptPlaye
 def _meet(need: Need, connection: Connection, player: ScriptPlayer) -> ConnectionLost | None:
     for piece in connection.data_to_send():
         player.receive_data(piece)
-    match need:
-        case Flush():
-            return None
-        case Receive(phase):
-            while connection.needs_data:
-                action = player.next_action()
-                if isinstance(action, Reset):
-                    return ConnectionLost("the connection was reset", phase=phase)
-                _act(action, connection, need)
-            return None
-        case UpgradeTls():
-            _act(player.next_action(), connection, need)
-            return None
+    if isinstance(need, Receive):
+        return _receive(need, connection, player)
+    if isinstance(need, UpgradeTls) and not isinstance(action := player.next_action(), StartTls):
+        raise _unfit(need, action)
+    return None
 
 
-def _act(action: Send | Close | StartTls | None, connection: Connection, need: Need) -> None:
-    match action, need:
-        case Send(octets), Receive():
-            connection.receive_data(octets)
-        case Close(), Receive():
+def _receive(need: Need, connection: Connection, player: ScriptPlayer) -> ConnectionLost | None:
+    while connection.needs_data:
+        action = player.next_action()
+        if isinstance(action, Send):
+            connection.receive_data(action.octets)
+        elif isinstance(action, Close):
             connection.receive_eof()
-        case StartTls(), UpgradeTls():
-            pass
-        case _:
-            msg = f"the client needs {need}; the script has {action or 'the client speak'}"
-            raise ScriptMismatch(msg)
+        elif isinstance(action, Reset):
+            return ConnectionLost("the connection was reset", phase=need.phase)
+        else:
+            raise _unfit(need, action)
+    return None
+
+
+def _unfit(need: Need, action: Send | Close | Reset | StartTls | None) -> ScriptMismatch:
+    return ScriptMismatch(f"the client needs {need}; the script has {action or 'it speak'}")

@@ -14,8 +14,7 @@ from ehlo.testing._script import Pace, ScriptMismatch, ScriptPlayer
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
     from ehlo.testing._script import Script
 
@@ -99,24 +98,25 @@ class ScriptServer:
 
     def _play(self, sock: socket.socket) -> None:
         with _Owned(sock) as owned:
-            while True:
-                match self._player.next_action():
-                    case Send(octets):
-                        owned.send(octets)
-                    case Close():
-                        owned.close()
-                        return
-                    case Reset():
-                        owned.reset()
-                        return
-                    case StartTls():
-                        owned.start_tls(self._context)
-                    case None:
-                        data = owned.receive()
-                        if not data:
-                            self._player.receive_eof()
-                            return
-                        self._player.receive_data(data)
+            while self._play_one(owned, self._player.next_action()):
+                pass
+
+    def _play_one(self, owned: _Owned, action: Send | Close | Reset | StartTls | None) -> bool:
+        """Do one thing; return whether more can follow."""
+        if isinstance(action, Send):
+            owned.send(action.octets)
+        elif isinstance(action, StartTls):
+            owned.start_tls(self._context)
+        elif action is None:
+            data = owned.receive()
+            if not data:
+                self._player.receive_eof()
+                return False
+            self._player.receive_data(data)
+        else:
+            owned.end(action)
+            return False
+        return True
 
 
 class _Owned:
@@ -146,13 +146,12 @@ class _Owned:
             return self.sock.recv(_READ)
         return b""
 
-    def close(self) -> None:
-        """Close in good order: nothing the client still says may turn that into a reset."""
+    def end(self, action: Close | Reset) -> None:
+        """Reset, or close in good order: nothing the client still says may turn that into one."""
+        if isinstance(action, Reset):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
             while self.sock.recv(_READ):
                 pass
-
-    def reset(self) -> None:
-        linger = struct.pack("ii", 1, 0)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -1,0 +1,25 @@
+"""Waiting for mail that a real server delivers to a Maildir."""
+
+import time
+from pathlib import Path
+
+
+def delivered(maildir: Path, message_id: str, timeout: float = 20.0) -> bytes:
+    """Return the one message with this Message-ID, with CRLF line ends, as soon as it is there.
+
+    A server of its own delivers in its own time, so this has to look again and again.
+    """
+    end = time.monotonic() + timeout
+    mark = message_id.encode()
+    while time.monotonic() < end:
+        found = [data for data in map(Path.read_bytes, maildir.glob("new/*")) if mark in data]
+        if found:
+            assert len(found) == 1, f"{message_id} was delivered {len(found)} times"
+            return found[0].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        time.sleep(0.02)
+    raise AssertionError(f"{message_id} was not delivered to {maildir} in {timeout} s")
+
+
+def without_trace(message: bytes, first_field: bytes) -> bytes:
+    """Return a delivered message from a header field on: what servers put on top is cut off."""
+    return message[message.index(first_field) :]

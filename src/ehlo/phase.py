@@ -47,6 +47,9 @@ class Phase(Enum):
     COMMAND = ("performing a command", 300.0)
     QUIT = ("sending QUIT", 300.0)
 
+    # Members are singletons. Enum's own hash is a Python function, and every need looks up a phase.
+    __hash__ = object.__hash__
+
     def __init__(self, phrase: str, rfc_minimum: float) -> None:
         self.phrase = phrase
         self.rfc_minimum = rfc_minimum

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ehlo.dialogues import Flush, Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, TlsFailed
@@ -47,6 +47,7 @@ class Pump:
         self._sock = sock
         self._timeouts = timeouts
         self._turn = Turn(link)
+        self._poll = _poll_with(sock)
         self._end: float | None = None  # of the call as a whole
 
     def run(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
@@ -163,14 +164,15 @@ class Pump:
         if not self.link.connection.is_settled:
             return  # a new connection, whose first octets may have to wait for TLS
         try:
-            self._read(Phase.COMMAND)
+            if self._poll(0, writing=False):
+                self._read(Phase.COMMAND)
         except ConnectionLost:
             self.link.connection.receive_eof()
 
     def _read_last_words(self) -> None:
         """After a failed write, take in what the server may have said before it went away."""
         with suppress(ConnectionLost, TlsFailed):
-            while self.link.connection.needs_data and _poll(self._sock, 0, writing=False):
+            while self.link.connection.needs_data and self._poll(0, writing=False):
                 if not self._read(Phase.CONTENT):
                     break
 
@@ -183,12 +185,12 @@ class Pump:
     def _wait(self, phase: Phase, deadline: tuple[float, float] | None, *, writing: bool) -> bool:
         """Wait until the socket is readable, or writable if asked; return if it is readable."""
         if deadline is None:
-            return _poll(self._sock, None, writing=writing)
+            return self._poll(None, writing=writing)
         end, seconds = deadline
         left = end - time.monotonic()
         if left <= 0:
             raise timed_out(phase, seconds)
-        return _poll(self._sock, left, writing=writing)
+        return self._poll(left, writing=writing)
 
     def close(self) -> None:
         """Close the socket; where TLS is on and all is in order, say so to the server."""
@@ -199,18 +201,31 @@ class Pump:
         self._sock.close()
 
 
-def _by_poll(sock: socket.socket, timeout: float | None, *, writing: bool) -> bool:
-    poller = select.poll()
-    poller.register(sock, select.POLLIN | (select.POLLOUT if writing else 0))
-    ready = poller.poll(None if timeout is None else timeout * 1000)
-    return any(event & ~select.POLLOUT for _, event in ready)
+class _Poll(Protocol):
+    """Waits until a socket is readable (or writable, if asked); returns whether it is readable."""
+
+    def __call__(self, timeout: float | None, *, writing: bool) -> bool: ...
 
 
-def _by_select(sock: socket.socket, timeout: float | None, *, writing: bool) -> bool:
-    writers = [sock] if writing else []
-    readable, _, _ = select.select([sock], writers, [], timeout)
-    return bool(readable)
+def _by_poll(sock: socket.socket) -> _Poll:
+    reader, both = select.poll(), select.poll()
+    reader.register(sock, select.POLLIN)
+    both.register(sock, select.POLLIN | select.POLLOUT)
+
+    def wait(timeout: float | None, *, writing: bool) -> bool:
+        ready = (both if writing else reader).poll(None if timeout is None else timeout * 1000)
+        return any(event & ~select.POLLOUT for _, event in ready)
+
+    return wait
+
+
+def _by_select(sock: socket.socket) -> _Poll:
+    def wait(timeout: float | None, *, writing: bool) -> bool:
+        readable, _, _ = select.select([sock], [sock] if writing else [], [], timeout)
+        return bool(readable)
+
+    return wait
 
 
 # Windows has no poll(); select() cannot take descriptors above 1023 elsewhere.
-_poll = _by_poll if hasattr(select, "poll") else _by_select
+_poll_with = _by_poll if hasattr(select, "poll") else _by_select

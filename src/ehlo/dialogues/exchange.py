@@ -67,7 +67,7 @@ def ensure_open(connection: Connection, phase: Phase) -> None:
         RemoteProtocolError: It said something that nobody asked for.
     """
     try:
-        while not connection.in_flight and connection.next_event() is not NEED_DATA:
+        while connection.awaited is None and connection.next_event() is not NEED_DATA:
             pass
     except RemoteProtocolError as exc:
         exc.phase = phase
@@ -89,7 +89,8 @@ def receive_reply(connection: Connection) -> Dialogue[Reply]:
         ConnectionLost: None will come any more.
         RemoteProtocolError: What came is no reply to that command.
     """
-    phase = phase_of(connection.in_flight[0].verb)
+    awaited = connection.awaited
+    phase = Phase.COMMAND if awaited is None else phase_of(awaited.verb)
     try:
         while True:
             event = connection.next_event()
@@ -147,14 +148,14 @@ def perform_group(
     """
     replies: list[Reply] = []
     for command in commands:
-        while connection.in_flight and (
+        while connection.awaited is not None and (
             connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
         ):
             replies.append((yield from receive_reply(connection)))
         if not connection.may_send(command):
             break
         connection.send(command)
-    while connection.in_flight and not connection.is_over:
+    while connection.awaited is not None and not connection.is_over:
         replies.append((yield from receive_reply(connection)))
     return replies
 

@@ -103,6 +103,11 @@ class Connection:
         return tuple(command for command, _ in self._in_flight)
 
     @property
+    def awaited(self) -> Command | None:
+        """The command whose reply is due next; None if no reply is due."""
+        return self._in_flight[0][0] if self._in_flight else None
+
+    @property
     def in_flight_octets(self) -> int:
         """How many octets of commands are in flight, to bound a group (RFC 2920 section 3.1)."""
         return self._in_flight_octets

@@ -57,6 +57,9 @@ class State(Enum):
     CLOSED = "the connection is gone"
     BROKEN = "client and server have lost step; only closing is left"
 
+    # Members are singletons. Enum's own hash is a Python function, and every step looks up a row.
+    __hash__ = object.__hash__
+
 
 class Row(NamedTuple):
     """Where the replies to one command lead in one state.

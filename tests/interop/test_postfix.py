@@ -166,7 +166,7 @@ def test_a_message_of_our_own_making(adapter: Colour, servers: Servers) -> None:
         assert attachment.get_filename() == "Übersicht.bin"
         text = arrived.get_body(("plain",))
         assert text is not None
-        assert text.get_content() == ".leading dot\n\nGrüße\n"
+        assert text.get_content().replace("\r\n", "\n") == ".leading dot\n\nGrüße\n"
 
 
 def test_a_stdlib_message(adapter: Colour, servers: Servers) -> None:
@@ -183,7 +183,7 @@ def test_a_stdlib_message(adapter: Colour, servers: Servers) -> None:
     arrived = email.message_from_bytes(octets, policy=email.policy.default)
     assert arrived["Subject"] == SUBJECT
     assert arrived["Date"]
-    assert arrived.get_content() == "Grüße\n.dot\n"
+    assert arrived.get_content().replace("\r\n", "\n") == "Grüße\n.dot\n"
 
 
 def test_many_recipients_in_one_group(adapter: Colour, servers: Servers) -> None:

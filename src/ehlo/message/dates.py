@@ -1,0 +1,62 @@
+"""The date of a message (RFC 5322 section 3.3), whatever the locale is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ehlo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["check_date", "format_date"]
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+_MINUTE: Final = timedelta(minutes=1)
+_FIRST_YEAR: Final = 1900
+
+
+def check_date(date: datetime) -> timedelta:
+    """Return the offset of a date that a header can hold.
+
+    Args:
+        date: The date.
+
+    Returns:
+        Its offset from UTC.
+
+    Raises:
+        InvalidInput: It has no offset (it is naive), an offset that is not in whole minutes, or
+            lies before the year 1900.
+    """
+    offset = date.utcoffset()
+    if offset is None:
+        raise InvalidInput("the date has no UTC offset: use datetime.now().astimezone()")
+    if offset % _MINUTE or date.year < _FIRST_YEAR:
+        raise InvalidInput("the date needs an offset in whole minutes and a year from 1900")
+    return offset
+
+
+def format_date(date: datetime) -> str:
+    """Write a date with its own offset.
+
+    Args:
+        date: The date; it has an offset.
+
+    Returns:
+        For example `Tue, 01 Jul 2003 10:52:37 +0200`.
+
+    Raises:
+        InvalidInput: See `check_date`.
+    """
+    minutes = check_date(date) // _MINUTE
+    hours, minutes_left = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else "+"
+    day = f"{_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"
+    time = f"{date.hour:02}:{date.minute:02}:{date.second:02}"
+    return f"{day} {time} {sign}{hours:02}{minutes_left:02}"

@@ -13,7 +13,7 @@ from typing import Final
 from typing_extensions import override
 
 from ehlo.errors import InvalidAddress
-from ehlo.text import control_character, require_str
+from ehlo.text import CONTROL_CHARACTER, control_character, require_str
 
 __all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike"]
 
@@ -209,6 +209,8 @@ class Mailbox:
             InvalidAddress: The text is not one mailbox; the position counts in `text`.
         """
         name, bracket = _split_mailbox(text)
+        if control := CONTROL_CHARACTER.search(name):
+            raise _fail(text, text.index(control[0], text.index(name)), "control character")
         if bracket < 0:
             return cls(Address(text))
         body = text.rstrip(" \t")
@@ -235,14 +237,15 @@ class Mailbox:
             InvalidAddress: A text is not one mailbox.
             TypeError: The value is none of these.
         """
-        if isinstance(value, Mailbox):
-            return value
-        if isinstance(value, Address):
-            return cls(value)
-        if isinstance(value, tuple):
-            name, address = value
-            return cls(Address.of(address), name)
-        return cls.parse(require_str("a mailbox", value))
+        match value:
+            case Mailbox():
+                return value
+            case Address():
+                return cls(value)
+            case (name, address) if isinstance(value, tuple):
+                return cls(Address.of(address), name)
+            case _:
+                return cls.parse(require_str("a mailbox", value))
 
     @override
     def __str__(self) -> str:

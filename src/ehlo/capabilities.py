@@ -18,6 +18,7 @@ __all__ = ["Capabilities"]
 
 # ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"); underscores and dots are met in the field.
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_BLANKS = re.compile(r"[ \t]+")
 _AUTH = "AUTH"
 # "AUTH=LOGIN PLAIN": how servers wrote it before RFC 2554; some still send both forms.
 _OLD_AUTH = "AUTH="
@@ -26,11 +27,10 @@ _SIZE_DIGITS = 20
 
 
 def _entries(reply: Reply) -> dict[str, tuple[str, ...]]:
-    entries: dict[str, tuple[str, ...]] = {}
-    for line in reply.lines[
-        1:
-    ]:  # the first line is the server's name and greeting, never a keyword
-        words = line.split()
+    entries: dict[str, dict[str, None]] = {}
+    # The first line is the server's name and greeting, never a keyword.
+    for line in reply.lines[1:]:
+        words = [word for word in _BLANKS.split(line) if word]
         if not words:
             continue
         keyword, *parameters = words
@@ -39,9 +39,9 @@ def _entries(reply: Reply) -> dict[str, tuple[str, ...]]:
         if not _KEYWORD.fullmatch(keyword):
             continue
         keyword = keyword.upper()
-        known = entries.get(keyword, ())
-        entries[keyword] = tuple(dict.fromkeys((*known, *(word for word in parameters if word))))
-    return entries
+        known = entries.setdefault(keyword, {})
+        known.update((word, None) for word in parameters if word)
+    return {keyword: tuple(known) for keyword, known in entries.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ __all__ = [
 COMMAND_LINE_MAX: Final = 2048
 """Octets of a command line. RFC 5321 section 4.5.3.1.4 grants 512 and extensions add to that; what
 exceeds this limit is a mistake, and servers in the field refuse it."""
+SIZE_LIMIT: Final = 10**20
+"""One more than the largest size-value (RFC 1870 section 4)."""
 AUTH_LINE_MAX: Final = 12_288
 """Octets of an AUTH exchange line (RFC 4954 section 4)."""
 
@@ -333,6 +335,16 @@ class Mail(Command):
     body: Body | None = None
     smtputf8: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what is no size.
+
+        Raises:
+            InvalidInput: The size is no whole number of at most 20 digits (RFC 1870 section 4).
+        """
+        if self.size is not None and not _is_size(self.size):
+            msg = "the size of a message is a whole number of octets, of 20 digits at the most"
+            raise InvalidInput(msg)
+
     @override
     def _line(self) -> str:
         parameters = ""
@@ -343,6 +355,10 @@ class Mail(Command):
         if self.smtputf8:
             parameters += " SMTPUTF8"
         return f"MAIL FROM:<{'' if self.sender is None else self.sender.spec}>{parameters}"
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value < SIZE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

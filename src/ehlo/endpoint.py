@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urlsplit
 
 from typing_extensions import override
 
@@ -50,7 +51,7 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 
 def _is_ip(host: str) -> bool:
     try:
-        ip_address(host.partition("%")[0])
+        ip_address(host)
     except ValueError:
         return False
     return True
@@ -83,7 +84,7 @@ class Endpoint:
     port: int = 0
     path: str = ""
     tls: Tls = Tls.STARTTLS
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     password: Secret | None = None
 
     def __post_init__(self) -> None:
@@ -149,8 +150,8 @@ class Endpoint:
         if parts.username is not None:
             endpoint = replace(
                 endpoint,
-                username=unquote(parts.username),
-                password=None if parts.password is None else Secret(unquote(parts.password)),
+                username=_decoded(parts.username),
+                password=None if parts.password is None else Secret(_decoded(parts.password)),
             )
         return _with_options(endpoint, parts)
 
@@ -174,29 +175,42 @@ def is_loopback(host: str) -> bool:
         host: A host name or an IP address.
 
     Returns:
-        True for `localhost`, names below `.localhost` (RFC 6761) and loopback addresses.
+        True for `localhost` (RFC 6761 section 6.3) and loopback addresses.
     """
     if _is_ip(host):
-        return ip_address(host.partition("%")[0]).is_loopback
-    name = host.lower().removesuffix(".")
-    return name == "localhost" or name.endswith(".localhost")
+        return ip_address(host).is_loopback
+    return host.lower().removesuffix(".") == "localhost"
 
 
 _ENCODE: Final = "special characters in user and password must be percent-encoded"
 
 
 def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # parsed on access
-    except ValueError:
-        # The text of the cause may repeat parts of the URL, and with them the password.
+    parts: SplitResult | None = None
+    # The text of a ValueError may repeat parts of the URL, and with them the password: it must
+    # not even be the context of ours.
+    with suppress(ValueError):
+        found = urlsplit(url)
+        _ = found.port  # parsed on access
+        parts = found
+    if parts is None:
         msg = f"the server URL has a bad host or port; {_ENCODE}"
-        raise InvalidInput(msg) from None
+        raise InvalidInput(msg)
+    if "@" in parts.query:  # the user info was cut by a bare "?"
+        msg = f"the server URL has an @ behind its ?; {_ENCODE}"
+        raise InvalidInput(msg)
     if parts.fragment or (parts.hostname is None and parts.netloc):
         msg = f"the server URL has a part that does not belong there; {_ENCODE}"
         raise InvalidInput(msg)
     return parts
+
+
+def _decoded(text: str) -> str:
+    octets = unquote_to_bytes(text)
+    with suppress(UnicodeDecodeError):
+        return octets.decode()
+    msg = "user and password in a server URL are percent-encoded UTF-8"
+    raise InvalidInput(msg)
 
 
 def _unix(parts: SplitResult) -> Endpoint:

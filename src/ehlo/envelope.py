@@ -38,6 +38,9 @@ class Envelope:
     def __init__(
         self, sender: AddressLike | None, recipients: AddressLike | Iterable[AddressLike]
     ) -> None:
+        # Complete from the start, so that a traceback with locals can show a refused one.
+        object.__setattr__(self, "sender", None)
+        object.__setattr__(self, "recipients", ())
         if isinstance(recipients, str | Address | Mailbox):
             recipients = (recipients,)
         unique = tuple(dict.fromkeys(Address.of(recipient) for recipient in recipients))

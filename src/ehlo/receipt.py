@@ -107,6 +107,8 @@ class Receipt:
         if self.refused:
             names = ", ".join(str(address) for address in self.refused)
             msg = f"the message was accepted, but not for {names}"
-            raise RecipientsRefused(
+            error = RecipientsRefused(
                 msg, refused=self.refused, accepted=self.accepted, phase=Phase.RCPT
             )
+            error.outcome = Outcome.ACCEPTED  # so that nobody sends all of it again
+            raise error

@@ -32,7 +32,7 @@ class Severity(IntEnum):
 
 # class "." subject "." detail: one to three digits each, no leading zeros, then SP or the end
 # (RFC 2034 section 4, RFC 3463 section 2).
-_ENHANCED_STATUS = re.compile(rb"([245])\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})(?: |$)")
+_ENHANCED_STATUS = re.compile(rb"([245])\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})(?: |\Z)")
 
 
 @dataclass(frozen=True, slots=True, order=True)

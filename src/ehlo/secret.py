@@ -81,7 +81,8 @@ def scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
     Returns:
         The octets with each of them replaced by `***`.
     """
-    for secret in secrets:
-        if value := secret.reveal().encode():
+    values = {secret.reveal().encode() for secret in secrets}
+    for value in sorted(values, key=len, reverse=True):  # one may be part of another
+        if value:
             octets = octets.replace(value, MASK.encode())
     return octets

@@ -10,24 +10,36 @@ import re
 
 from ehlo.errors import InvalidInput
 
-__all__ = ["control_character", "printable", "refuse_control_characters", "require_str"]
+__all__ = [
+    "CONTROL_CHARACTER",
+    "control_character",
+    "printable",
+    "refuse_control_characters",
+    "require_str",
+]
 
 # C0 controls, DEL, C1 controls, the Unicode line and paragraph separators, lone surrogates.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+CONTROL_CHARACTER = re.compile(f"[{_CONTROLS}]")
+# Bidirectional marks, embeddings, overrides and isolates (Unicode Standard Annex 9).
+_UNSHOWN = re.compile(f"[{_CONTROLS}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    r"""Return the text with control characters written as escapes.
+    r"""Return the text with whatever could mislead its reader written as escapes.
+
+    Beside control characters and lone surrogates these are the ones that turn the direction of
+    writing.
 
     Args:
         text: Any text, as a server may have sent it.
 
     Returns:
-        The same text with each control character as `\xNN` or `\uNNNN`.
+        The same text with each such character as `\xNN` or `\uNNNN`.
     """
     if text.isprintable():
         return text
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    return _UNSHOWN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def control_character(text: str) -> str:
@@ -42,7 +54,7 @@ def control_character(text: str) -> str:
     """
     if text.isprintable():  # true for every text without them; false for some that are harmless
         return ""
-    match = _CONTROL.search(text)
+    match = CONTROL_CHARACTER.search(text)
     if match is None:
         return ""
     return f"the control character U+{ord(match[0]):04X} at position {match.start()}"

@@ -111,7 +111,8 @@ class Transcript:
         kept, total = bytes(self._content), self._content_octets
         self._content.clear()
         self._content_octets = 0
-        for line in kept.decode("utf-8", "backslashreplace").removesuffix("\r\n").split("\r\n"):
+        lines = kept.decode("utf-8", "backslashreplace").removesuffix("\r\n").split("\r\n")
+        for line in lines if kept else ():
             self._add(Side.CLIENT, line)
         if total > len(kept):
             self._add(Side.NOTE, f"... {total - len(kept)} more octets of content")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ehlo.errors import InvalidInput
-from ehlo.sasl.mechanisms import Login, Plain
+from ehlo.sasl.mechanisms import Login, Plain, check_identity
 from ehlo.secret import Secret
-from ehlo.text import control_character, refuse_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +33,8 @@ class Password:
         password: The password; a text is wrapped in a `Secret` at once.
 
     Raises:
-        InvalidInput: One of them is empty or holds a control character (NUL moves the fields of
-            PLAIN, RFC 4616 section 2). The message does not repeat the value.
+        InvalidInput: One of them is empty or holds a control character. The message does not
+            repeat the value.
 
     Attributes:
         username: As above.
@@ -49,15 +47,9 @@ class Password:
     def __init__(self, username: str, password: str | Secret) -> None:
         secret = password if isinstance(password, Secret) else Secret(password)
         password = secret  # so that a traceback with locals shows no text of it
-        refuse_control_characters("the user name", username)
-        if found := control_character(secret.reveal()):
-            msg = f"the password holds {found}"
-            raise InvalidInput(msg)
-        if not username or not secret.reveal():
-            msg = "user name and password must not be empty"
-            raise InvalidInput(msg)
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "password", secret)
+        check_identity(username, secret)
 
     def mechanisms(self) -> Sequence[Mechanism]:
         """Return PLAIN and LOGIN, in that order."""

@@ -11,6 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from ehlo.errors import InvalidInput
+from ehlo.text import control_character, refuse_control_characters, require_str
+
 if TYPE_CHECKING:
     from ehlo.secret import Secret
 
@@ -43,6 +46,26 @@ class Mechanism(Protocol):
         ...
 
 
+def check_identity(username: str, password: Secret) -> None:
+    """Refuse a user name or a password that no mechanism can carry.
+
+    Args:
+        username: The user name.
+        password: The password.
+
+    Raises:
+        InvalidInput: One of them is empty or holds a control character; NUL, for one, would move
+            the fields of PLAIN (RFC 4616 section 2). The message does not repeat the value.
+    """
+    refuse_control_characters("the user name", require_str("the user name", username))
+    if found := control_character(password.reveal()):
+        msg = f"the password holds {found}"
+        raise InvalidInput(msg)
+    if not username or not password.reveal():
+        msg = "user name and password must not be empty"
+        raise InvalidInput(msg)
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """PLAIN (RFC 4616): user and password, in the clear, in one message.
@@ -54,6 +77,14 @@ class Plain:
 
     username: str
     password: Secret
+
+    def __post_init__(self) -> None:
+        """Refuse what would move the fields of the message.
+
+        Raises:
+            InvalidInput: The user name or the password holds a control character.
+        """
+        check_identity(self.username, self.password)
 
     @property
     def name(self) -> str:
@@ -81,6 +112,14 @@ class Login:
 
     username: str
     password: Secret
+
+    def __post_init__(self) -> None:
+        """Refuse what no mechanism can carry.
+
+        Raises:
+            InvalidInput: The user name or the password holds a control character.
+        """
+        check_identity(self.username, self.password)
 
     @property
     def name(self) -> str:

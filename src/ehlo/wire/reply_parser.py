@@ -23,6 +23,7 @@ __all__ = ["BadReply", "ReplyLimits", "ReplyParser"]
 _CODE: Final = 3
 _FIRST_DIGITS: Final = b"2345"
 _REMEMBERED: Final = 256
+_REMEMBERED_LINE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class ReplyParser:
         self._buffer.clear()
         self._searched = 0
         self._lines.clear()
+        self._total = 0
 
     def next_reply(self) -> Reply | None:
         """Return the next complete reply.
@@ -121,11 +123,12 @@ class ReplyParser:
     def _check_unfinished(self) -> None:
         """Refuse a line that can be seen to be garbage before its end has come."""
         self._searched = len(self._buffer)
-        if self._searched > self._limits.line:
+        # A CR that came last may be half of the line end.
+        if self._searched - self._buffer.endswith(b"\r") > self._limits.line:
             msg = f"a line of more than {self._limits.line} octets"
             raise BadReply(msg, bytes(self._buffer[:80]))
         if self._searched > _CODE:
-            self._check_code(bytes(self._buffer[:80]))
+            self._check_code(bytes(self._buffer[:80]).removesuffix(b"\r"))
 
     def _take_line(self, line: bytes) -> Reply | None:
         if not self._lines:
@@ -139,7 +142,7 @@ class ReplyParser:
             self._code = line[:_CODE]
             return None
         reply = Reply(int(line[:_CODE]), tuple(self._lines))
-        if len(self._lines) == 1:
+        if len(self._lines) == 1 and len(line) <= _REMEMBERED_LINE:
             self._remember(line, reply)
         self._lines.clear()
         self._total = 0

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from ehlo import TlsFacts
+from support.pickling import unpickled
+
+
+def test_what_verification_would_tell_is_empty_without_it() -> None:
+    facts = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", 256)
+    assert (facts.subject, facts.issuer, facts.names, facts.not_after) == ("", "", (), "")
+
+
+def test_facts_are_values() -> None:
+    facts = TlsFacts(
+        version="TLSv1.2",
+        cipher="ECDHE-RSA-AES128-GCM-SHA256",
+        secret_bits=128,
+        subject="mx.example.com",
+        issuer="Example CA",
+        names=("mx.example.com", "192.0.2.1"),
+        not_after="Jun  1 12:00:00 2027 GMT",
+    )
+    assert unpickled(facts) == facts
+    assert hash(unpickled(facts)) == hash(facts)

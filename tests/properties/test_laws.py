@@ -72,7 +72,6 @@ def cut(draw: st.DrawFn, octets: bytes) -> list[bytes]:
 # --- replies --------------------------------------------------------------------------------------
 
 
-
 @given(server_octets())
 @example(b"250\r\n")
 def test_replies_do_not_depend_on_how_octets_are_cut(octets: bytes) -> None:  # R2

@@ -429,7 +429,7 @@ class MemoryServer:
             "RSET": self._rset,
             "NOOP": self._noop,
             "QUIT": self._quit,
-        }[word]
+        }.get(word, self._unknown)
         handler(line)
         return True
 
@@ -529,6 +529,10 @@ class MemoryServer:
     def _rset(self, _line: bytes) -> None:
         if self._answer("RSET", b"250 2.0.0 ok\r\n"):
             self._sender, self._recipients = False, []
+
+    def _unknown(self, _line: bytes) -> None:
+        """The lone dot behind a 354 that only the plan had said, for one."""
+        self._answer("?", b"500 5.5.2 what\r\n")
 
     def _noop(self, _line: bytes) -> None:
         self._answer("NOOP", b"250 2.0.0 ok\r\n")

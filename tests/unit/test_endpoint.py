@@ -164,8 +164,6 @@ def test_no_control_character_stands_in_a_url(character: str) -> None:  # I1
             Endpoint.from_url(frame.format(character))
 
 
-
-
 @pytest.mark.parametrize(
     "url",
     [

@@ -69,9 +69,7 @@ def test_421_alone_closes_the_session(code: int, closes: bool) -> None:  # T1
         (550, "5.\u0661.1 Other digits".encode(), None),
         (250, b"", None),
         (250, b"Ok 2.1.5", None),
-        pytest.param(
-            250, b"2.0.0\n", None
-        ),
+        pytest.param(250, b"2.0.0\n", None),
     ],
 )
 def test_an_enhanced_status_is_strict_or_just_text(  # R10

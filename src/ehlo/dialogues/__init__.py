@@ -2,7 +2,7 @@
 
 A dialogue is a generator. It yields what it needs from the outside (`Need`) and is resumed when
 the need is met; it raises or returns its result. Whoever meets the needs is a pump: see
-`docs/explanation/pumps.md` for the contract.
+`docs/explanation/dialogues-and-pumps.md` for the contract.
 """
 
 from __future__ import annotations

@@ -62,11 +62,13 @@ def authenticate(
         if mechanism.name not in offered:
             continue
         tried.append(mechanism.name)
-        reply = yield from _attempt(connection, mechanism)
-        if reply.is_positive:
+        reply, is_cancelled = yield from _attempt(connection, mechanism)
+        if reply.is_positive and not is_cancelled:
             return reply
         refusal = _refused(reply, offered, tried)
-        if reply.code not in _TRY_ANOTHER:
+        if is_cancelled:
+            refusal.args = (f"the server's side of {mechanism.name} made no sense: {reply}",)
+        if reply.code not in _TRY_ANOTHER or connection.is_over:
             break
     raise refusal
 
@@ -89,7 +91,8 @@ def _refused(reply: Reply, offered: tuple[str, ...], tried: list[str]) -> Authen
     return error
 
 
-def _attempt(connection: Connection, mechanism: Mechanism) -> Dialogue[Reply]:
+def _attempt(connection: Connection, mechanism: Mechanism) -> Dialogue[tuple[Reply, bool]]:
+    """Try one mechanism; return the final reply, and whether the exchange had to be cancelled."""
     exchange = mechanism.exchange()
     initial = next(exchange)
     # RFC 4954 section 4: an initial response of no octets is written as "=".
@@ -98,14 +101,18 @@ def _attempt(connection: Connection, mechanism: Mechanism) -> Dialogue[Reply]:
     reply = yield from perform(connection, Auth(mechanism.name, first, mechanism.hidden))
     for _ in range(ROUNDS_MAX):
         if not reply.is_intermediate:
-            return reply
+            return reply, False
         response = _respond(exchange, reply)
         if response is None:
             break
         reply = yield from perform(connection, AuthResponse(response, mechanism.hidden))
     if not reply.is_intermediate:
-        return reply
-    return (yield from _cancel(connection, mechanism))
+        return reply, False
+    reply = yield from perform(connection, AuthCancel())
+    if reply.is_positive:
+        # A server that says 235 to a cancelled exchange (RFC 4954 section 4) is not believed.
+        connection.abandon("the server accepted a cancelled SASL exchange")
+    return reply, True
 
 
 def _encoded(response: bytes, empty: str = "") -> Secret:
@@ -120,15 +127,3 @@ def _respond(exchange: Exchange, reply: Reply) -> Secret | None:
     except (Base64Error, StopIteration):
         return None
     return None if response is None else _encoded(response)
-
-
-def _cancel(connection: Connection, mechanism: Mechanism) -> Dialogue[Reply]:
-    """Cancel the exchange (RFC 4954 section 4); a server that then says 235 is not believed."""
-    reply = yield from perform(connection, AuthCancel())
-    if not reply.is_positive:
-        return reply
-    connection.abandon("the server accepted a cancelled SASL exchange")
-    msg = (
-        f"the server's side of {mechanism.name} made no sense, and it accepted a cancelled exchange"
-    )
-    raise AuthenticationRefused(msg, phase=Phase.AUTH, reply=reply)

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Verb
 from ehlo.dialogues.needs import RECEIVE
-from ehlo.errors import CapabilityMissing, ConnectionLost, RemoteProtocolError
+from ehlo.errors import (
+    CapabilityMissing,
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from ehlo.phase import Phase
-from ehlo.protocol import NEED_DATA, ConnectionClosed, ReplyReceived
+from ehlo.protocol import NEED_DATA, ReplyReceived
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +55,10 @@ def phase_of(verb: Verb) -> Phase:
     return _PHASES.get(verb, Phase.COMMAND)
 
 
-def _lost(connection: Connection, phase: Phase) -> ConnectionLost:
+def _lost(connection: Connection, phase: Phase, command: Command | None = None) -> ConnectionLost:
     msg = f"the connection was lost while {phase.phrase}: {connection.ending}"
-    return ConnectionLost(msg, phase=phase, reply=connection.closing_reply)
+    shown = None if command is None else command.shown
+    return ConnectionLost(msg, phase=phase, command=shown, reply=connection.closing_reply)
 
 
 def ensure_open(connection: Connection, phase: Phase) -> None:
@@ -65,9 +71,14 @@ def ensure_open(connection: Connection, phase: Phase) -> None:
     Raises:
         ConnectionLost: It has; the error carries its 421, if it sent one.
         RemoteProtocolError: It said something that nobody asked for.
+        LocalProtocolError: A reply is due to a command that somebody else sent.
     """
+    awaited = connection.awaited
+    if awaited is not None:
+        msg = f"the reply to {awaited.shown.partition(' ')[0]} is due, and was not waited for"
+        raise LocalProtocolError(msg, phase=phase)
     try:
-        while connection.awaited is None and connection.next_event() is not NEED_DATA:
+        while connection.next_event() is not NEED_DATA:
             pass
     except RemoteProtocolError as exc:
         exc.phase = phase
@@ -90,7 +101,10 @@ def receive_reply(connection: Connection) -> Dialogue[Reply]:
         RemoteProtocolError: What came is no reply to that command.
     """
     awaited = connection.awaited
-    phase = Phase.COMMAND if awaited is None else phase_of(awaited.verb)
+    if awaited is None:
+        msg = "no reply is due"
+        raise LocalProtocolError(msg)
+    phase = phase_of(awaited.verb)
     try:
         while True:
             event = connection.next_event()
@@ -98,8 +112,8 @@ def receive_reply(connection: Connection) -> Dialogue[Reply]:
                 yield RECEIVE[phase]
             elif isinstance(event, ReplyReceived):
                 return event.reply
-            elif isinstance(event, ConnectionClosed):
-                raise _lost(connection, phase)
+            else:
+                raise _lost(connection, phase, awaited)
     except RemoteProtocolError as exc:
         exc.phase = phase
         raise
@@ -121,8 +135,16 @@ def perform(connection: Connection, command: Command) -> Dialogue[Reply]:
         RemoteProtocolError: The server broke the protocol.
     """
     ensure_open(connection, phase_of(command.verb))
-    connection.send(command)
+    _send(connection, command)
     return (yield from receive_reply(connection))
+
+
+def _send(connection: Connection, command: Command) -> None:
+    try:
+        connection.send(command)
+    except (LocalProtocolError, RemoteProtocolError) as exc:
+        exc.phase = phase_of(command.verb)
+        raise
 
 
 def perform_group(
@@ -147,6 +169,7 @@ def perform_group(
         RemoteProtocolError: The server broke the protocol.
     """
     replies: list[Reply] = []
+    ensure_open(connection, phase_of(commands[0].verb))
     for command in commands:
         while connection.awaited is not None and (
             connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
@@ -154,7 +177,9 @@ def perform_group(
             replies.append((yield from receive_reply(connection)))
         if not connection.may_send(command):
             break
-        connection.send(command)
+        if connection.awaited is None:
+            ensure_open(connection, phase_of(command.verb))
+        _send(connection, command)
     while connection.awaited is not None and not connection.is_over:
         replies.append((yield from receive_reply(connection)))
     return replies

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ehlo.commands import Ehlo, Helo, Quit, StartTls
 from ehlo.dialogues.authentication import authenticate
-from ehlo.dialogues.exchange import ensure_open, perform, receive_reply
+from ehlo.dialogues.exchange import perform, receive_reply
 from ehlo.dialogues.needs import UpgradeTls
 from ehlo.errors import (
     ConnectionLost,
@@ -206,10 +206,9 @@ def quit_session(connection: Connection) -> Dialogue[Reply | None]:
         The reply, or None if none came or QUIT could not be sent.
     """
     command = Quit()
-    if not connection.may_send(command):
-        return None
+    if connection.awaited is not None or not connection.may_send(command):
+        return None  # behind replies that are due, QUIT could be taken for something else
     try:
-        ensure_open(connection, Phase.QUIT)
         return (yield from perform(connection, command))
     except (ConnectionLost, RemoteProtocolError):
         return None

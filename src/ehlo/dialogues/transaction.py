@@ -38,6 +38,7 @@ from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining
 from ehlo.protocol import ReplyReceived, State
 from ehlo.receipt import Receipt
+from ehlo.wire import wire_size
 
 if TYPE_CHECKING:
     from ehlo.address import Address
@@ -98,10 +99,10 @@ def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receip
         DeliveryUnknown: The end of the content was sent, and no valid reply came back.
     """
     try:
-        ensure_open(connection, Phase.MAIL)
-        if connection.state is not State.READY:
+        if connection.state is not State.READY and not connection.is_over:
             msg = f"a transaction cannot begin: the session is in state {connection.state.name}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
+        ensure_open(connection, Phase.MAIL)
         _check(connection, transaction)
         return (yield from _deliver(connection, transaction))
     except SMTPError as exc:
@@ -116,8 +117,8 @@ def _check(connection: Connection, transaction: Transaction) -> None:
     if transaction.is_eight_bit:
         require(connection, "8BITMIME", Phase.MAIL, "content with octets above 127")
     limit = connection.capabilities.size
-    if limit is not None and len(transaction.content) > limit:
-        msg = f"the message has {len(transaction.content)} octets; the server takes {limit}"
+    if limit is not None and wire_size(transaction.content) > limit:
+        msg = f"the message has {wire_size(transaction.content)} octets; the server takes {limit}"
         raise CapabilityMissing(msg, capability="SIZE", phase=Phase.MAIL)
 
 
@@ -125,7 +126,7 @@ def _mail(connection: Connection, transaction: Transaction) -> Mail:
     offered = connection.capabilities
     return Mail(
         transaction.envelope.sender,
-        size=len(transaction.content) if "SIZE" in offered else None,
+        size=wire_size(transaction.content) if "SIZE" in offered else None,
         body=Body.EIGHT_BIT_MIME if transaction.is_eight_bit else None,
         smtputf8=transaction.envelope.needs_smtputf8,
     )
@@ -228,12 +229,18 @@ def _send_content(connection: Connection, content: bytes) -> Dialogue[Reply]:
 
 def _send_pieces(connection: Connection, content: bytes) -> Dialogue[None]:
     view = memoryview(content)
+    _ensure_wanted(connection)
     for start in range(0, len(view), _CONTENT_PIECE):
         if start:
             yield FLUSH[Phase.CONTENT]
-            _raise_early_refusal(connection)
-            ensure_open(connection, Phase.CONTENT)
+            _ensure_wanted(connection)
         connection.send_content(view[start : start + _CONTENT_PIECE])
+
+
+def _ensure_wanted(connection: Connection) -> None:
+    """Make sure that the server still waits for content."""
+    _raise_early_refusal(connection)
+    ensure_open(connection, Phase.CONTENT)
 
 
 def _raise_early_refusal(connection: Connection) -> None:

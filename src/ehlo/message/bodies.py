@@ -69,7 +69,7 @@ def seven_bit_body(octets: bytes) -> Body | None:
 
 def _shorter(octets: bytes) -> Body:
     quoted = b2a_qp(octets)
-    if len(quoted) > len(octets) * 78 // 57:
+    if len(quoted) > -(-len(octets) // 3) * 4 + -(-len(octets) // 57) * len(b"\r\n"):
         return base64_body(octets)
     return Body("quoted-printable", [_OVERLONG.sub(rb"\1=\r\n\2", quoted)])
 
@@ -81,7 +81,7 @@ def base64_body(content: bytes) -> Body:
         content: The octets.
 
     Returns:
-        The body; its last line is not ended.
+        The body; every line is ended.
     """
     view = memoryview(content)
     whole = len(view) - len(view) % _BLOCK
@@ -90,5 +90,6 @@ def base64_body(content: bytes) -> Body:
         for start in range(0, whole, _BLOCK)
     ]
     rest = b2a_base64(view[whole:], newline=False)  # fewer than 720 lines
-    blocks.append(b"\r\n".join(rest[i : i + _LINE] for i in range(0, len(rest), _LINE)))
-    return Body("base64", [b"\r\n".join(filter(None, blocks))])
+    if rest:
+        blocks.append(b"\r\n".join(rest[i : i + _LINE] for i in range(0, len(rest), _LINE)))
+    return Body("base64", [b"\r\n".join((*blocks, b"")) if blocks else b""])

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ehlo.address import Address, Mailbox
+    from ehlo.message.mailboxes import Group
 
 __all__ = [
     "FIELD_NAME_MAX",
     "LINE_MAX",
+    "address_groups",
     "addresses",
     "fold",
     "identifiers",
-    "mailbox_words",
     "phrase",
-    "room_for_word",
     "unstructured",
 ]
 
@@ -57,7 +57,7 @@ def fold(start: str, pieces: Iterable[str], limit: int = LINE_MAX) -> str:
     Returns:
         The field, ended by CRLF.
     """
-    lines = []
+    lines: list[str] = []
     line = start
     for piece in pieces:
         if len(line) + len(piece) > limit:
@@ -66,11 +66,6 @@ def fold(start: str, pieces: Iterable[str], limit: int = LINE_MAX) -> str:
         else:
             line += piece
     return "\r\n".join((*lines, line, ""))
-
-
-def room_for_word(name: str) -> int:
-    """Return how many characters an encoded word may have on the line that a field starts with."""
-    return max(ENCODED_LINE_MAX - len(name) - 2, _SHORTEST_WORD)
 
 
 def unstructured(name: str, text: str) -> str:
@@ -90,9 +85,14 @@ def unstructured(name: str, text: str) -> str:
     odd = _odd_words(text, words)
     if odd:
         run = " ".join(words[odd])
-        words[odd] = encoded_words(run, ENCODED_WORD_MAX if odd.start else room_for_word(name))
+        words[odd] = encoded_words(run, ENCODED_WORD_MAX if odd.start else _room_for_word(name))
     first, *others = _pieces(words)
     return fold(f"{name}:{first}", others, ENCODED_LINE_MAX if odd else LINE_MAX)
+
+
+def _room_for_word(name: str) -> int:
+    """Return how many characters an encoded word may have on the line that a field starts with."""
+    return max(ENCODED_LINE_MAX - len(name) - 2, _SHORTEST_WORD)
 
 
 def _is_plain(text: str) -> bool:
@@ -101,7 +101,6 @@ def _is_plain(text: str) -> bool:
         and _ENCODED not in text
         and not text.startswith(" ")
         and not text.endswith(" ")
-        and text != ""
     )
 
 
@@ -149,7 +148,7 @@ def identifiers(name: str, text: str) -> str:
     return fold(f"{name}: {words[0]}", (f" {word}" for word in words[1:]))
 
 
-def addresses(name: str, mailboxes: Sequence[Mailbox]) -> str:
+def addresses(name: str, mailboxes: Iterable[Mailbox]) -> str:
     """Write a field that holds a list of mailboxes (RFC 5322 section 3.6.2).
 
     Args:
@@ -162,28 +161,59 @@ def addresses(name: str, mailboxes: Sequence[Mailbox]) -> str:
     Raises:
         InvalidInput: An address is not ASCII.
     """
-    room = room_for_word(name)
-    words: list[str] = []
-    for mailbox in mailboxes:
-        words += mailbox_words(mailbox, room)
-        words[-1] += ","
-    words[-1] = words[-1][:-1]
-    return fold(f"{name}: {words[0]}", (f" {word}" for word in words[1:]), ENCODED_LINE_MAX)
+    room = _room_for_word(name)
+    return _address_list(name, [_mailbox_words(mailbox, room) for mailbox in mailboxes])
 
 
-def mailbox_words(mailbox: Mailbox, room: int = ENCODED_WORD_MAX) -> list[str]:
-    """Write one mailbox as pieces between which a line may be folded.
+def address_groups(name: str, groups: Iterable[Group], *, as_source: bool) -> str:
+    """Write a field that holds a list of mailboxes and groups (RFC 5322 section 3.4).
 
     Args:
-        mailbox: The mailbox.
-        room: How many characters its first encoded word may have, if it needs any.
+        name: The field's name.
+        groups: At least one.
+        as_source: Whether to write names and mailboxes as the text they were read from wrote
+            them: its encoded words are none of ours.
 
     Returns:
-        The pieces, without the white space between them.
+        The field, ended by CRLF.
 
     Raises:
-        InvalidInput: The address is not ASCII.
+        InvalidInput: An address is not ASCII.
     """
+    room = _room_for_word(name)
+    return _address_list(name, [_group_words(group, room, as_source) for group in groups])
+
+
+def _address_list(name: str, entries: Iterable[list[str]]) -> str:
+    first, *others = _listed(entries)
+    return fold(f"{name}: {first}", (f" {word}" for word in others), ENCODED_LINE_MAX)
+
+
+def _listed(entries: Iterable[list[str]]) -> list[str]:
+    """Put a comma behind the last word of each entry but the last."""
+    words: list[str] = []
+    for entry in entries:
+        if words:
+            words[-1] += ","
+        words += entry
+    return words
+
+
+def _group_words(group: Group, room: int, as_source: bool) -> list[str]:  # noqa: FBT001 - private
+    members = [
+        [member.source] if as_source else _mailbox_words(member.mailbox, room)
+        for member in group.members
+    ]
+    if group.name is None:
+        return _listed(members)
+    words = [group.source] if as_source else phrase(group.name, room)
+    words[-1] += ":"
+    words += _listed(members)
+    words[-1] += ";"
+    return words
+
+
+def _mailbox_words(mailbox: Mailbox, room: int) -> list[str]:
     spec = _ascii_spec(mailbox.address)
     return [*phrase(mailbox.name, room), f"<{spec}>"] if mailbox.name else [spec]
 

@@ -81,6 +81,7 @@ class Connection:
         self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
+        self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
         self._encoder = ContentEncoder()
         self._eof = False
         self.ending = ""
@@ -181,6 +182,8 @@ class Connection:
             self.assert_in_step()
         octets = command.wire()
         self._outgoing.append(octets)
+        if command.secrets:
+            self._secrets += command.secrets
         self._fly(command, len(octets))
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
@@ -204,6 +207,8 @@ class Connection:
                 return "a reply is due, and the server does not offer PIPELINING"
         if command.verb is Verb.AUTH and self.authenticated:
             return "the session is authenticated already (RFC 4954 section 4)"
+        if command.verb is Verb.STARTTLS and self.encrypted:
+            return "the session is encrypted already (RFC 3207 section 4)"
         return ""
 
     def send_content(self, chunk: bytes | bytearray | memoryview) -> None:
@@ -216,6 +221,7 @@ class Connection:
 
         Raises:
             LocalProtocolError: The server does not wait for content.
+            RemoteProtocolError: It has said something; `next_event` would have told.
         """
         self._require_content()
         for piece in self._encoder.encode(chunk):
@@ -231,6 +237,7 @@ class Connection:
 
         Raises:
             LocalProtocolError: The server does not wait for content.
+            RemoteProtocolError: It has said something; `next_event` would have told.
         """
         self._require_content()
         octets = self._encoder.finish()
@@ -243,6 +250,8 @@ class Connection:
         if self._state is not State.DATA or self._in_flight:
             msg = f"no content can be sent now: the session is in state {self._state.name}"
             raise LocalProtocolError(msg)
+        if not self.needs_data:
+            self._break("a reply that no command asked for, and that nobody looked at")
 
     def data_to_send(self) -> list[bytes]:
         """Return the octets to write, in order, and forget them.
@@ -278,14 +287,18 @@ class Connection:
         """
         if self._state is State.BROKEN:
             self._break(self.ending)
-        if self.needs_data:
-            return NEED_DATA
-        ahead, self._ahead = self._ahead, None
-        if isinstance(ahead, BadReply):
-            self._break(ahead.why, ahead.octets)
-        if ahead is None:
-            return self._closed()
-        return self._replied(ahead)
+        while not self.needs_data:
+            ahead, self._ahead = self._ahead, None
+            if isinstance(ahead, BadReply):
+                self._break(ahead.why, b"" if self._secrets else ahead.octets)
+            if ahead is None:
+                return self._closed()
+            if self._in_flight:
+                return self._replied(ahead)
+            if self._state not in {State.CLOSING, State.CLOSED}:
+                return self._unasked(ahead)
+            # A server's last words, behind 421 or QUIT, change nothing.
+        return NEED_DATA
 
     def _closed(self) -> ConnectionClosed:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
@@ -295,12 +308,12 @@ class Connection:
         self._note(self.ending)
         return event
 
-    def _replied(self, reply: Reply) -> Event | NeedData:
-        if not self._in_flight:
-            return self._unasked(reply)
+    def _replied(self, reply: Reply) -> ReplyReceived:
         command, octets = self._in_flight.popleft()
         self._in_flight_octets -= octets
-        reply = self._told(reply, command.secrets)
+        scrubbed = self._told(reply)
+        if not reply.is_intermediate:
+            reply = scrubbed  # a challenge is for the mechanism, as it came; all else is shown
         self._move(command, reply)
         if reply.is_positive:
             self._learn(command.verb, reply)
@@ -316,10 +329,13 @@ class Connection:
         state = row.next_state(reply)
         if state is None:
             self._in_flight.appendleft((command, 0))
-            self._break(f"{reply.code} is no answer to {command.shown.partition(' ')[0]}")
+            why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
+            self._break(why, reply=reply)
         self._state = state
         if state is State.DATA:
             self._encoder = ContentEncoder()
+        if state is State.CLOSING:
+            self.ending = f"the session was ended by {reply}"
         if state is State.BROKEN:
             self.ending = f"{command.shown.partition(' ')[0]} was refused"
         if state is not row.success:
@@ -354,27 +370,26 @@ class Connection:
             projected = projected if row is None else row.success
         self._projected = projected
 
-    def _unasked(self, reply: Reply) -> Event | NeedData:
+    def _unasked(self, reply: Reply) -> Event:
         """Judge a reply that no command asked for."""
-        if self._state in {State.CLOSING, State.CLOSED}:
-            return self.next_event()  # a server's last words change nothing
-        reply = self._told(reply, ())
+        reply = self._told(reply)
         if reply.closes_session:
             self._begin_closing(reply)
             return ServerClosing(reply)
         refused = reply.is_temporary or reply.is_permanent
         if self._state is not State.DATA or not refused:
-            self._break("a reply that no command asked for", str(reply).encode())
+            self._break("a reply that no command asked for", str(reply).encode(), reply)
         # Refused before the content's end. Whether the server still waits for the dot cannot be
         # known, so this is the end of the session as well.
         self._state = self._projected = State.CLOSING
         self.ending = f"the server refused the content before its end: {reply}"
         return ReplyReceived(EndOfContent(), reply)
 
-    def _told(self, reply: Reply, secrets: tuple[Secret, ...]) -> Reply:
+    def _told(self, reply: Reply) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
-        if secrets:
-            reply = Reply(reply.code, tuple(scrub(line, secrets) for line in reply.raw_lines))
+        if self._secrets:
+            lines = tuple(scrub(line, self._secrets) for line in reply.raw_lines)
+            reply = Reply(reply.code, lines)
         if self._trace is not None:
             last = len(reply.raw_lines) - 1
             for number, line in enumerate(reply.lines):
@@ -412,7 +427,7 @@ class Connection:
         if self._state is State.UPGRADING:
             self._state = self._projected = State.GREETED
         self.capabilities = Capabilities()
-        self.esmtp = False
+        self.esmtp = self.authenticated = False
 
     def abandon(self, why: str) -> None:
         """Give the session up: its transport failed, or whoever drove it went away.
@@ -432,17 +447,16 @@ class Connection:
         if self._trace is not None:
             self._trace.line(Side.NOTE, text)
 
-    def _break(self, why: str, octets: bytes = b"") -> NoReturn:
-        secrets = tuple(secret for command, _ in self._in_flight for secret in command.secrets)
+    def _break(self, why: str, octets: bytes = b"", reply: Reply | None = None) -> NoReturn:
         self.ending = why
         if octets:
-            shown = printable(scrub(octets, secrets)[:80].decode("ascii", "backslashreplace"))
+            shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
         command = self._in_flight[0][0].shown if self._in_flight else None
         self._state = self._projected = State.BROKEN
         self._note(f"protocol error: {self.ending}")
         msg = f"the server broke the protocol: {self.ending}"
-        raise RemoteProtocolError(msg, command=command)
+        raise RemoteProtocolError(msg, command=command, reply=reply)
 
 
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})

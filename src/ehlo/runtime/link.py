@@ -52,6 +52,7 @@ class Link:
         self._make_context = make_context
         self._trace = trace
         self._tls: TlsLayer | None = None
+        self._early: list[bytes] = []  # came inside TLS before the dialogue knew that TLS is on
 
     @property
     def tls_facts(self) -> TlsFacts | None:
@@ -68,15 +69,34 @@ class Link:
 
         Returns:
             Whether there is anything to write.
+
+        Raises:
+            ConnectionLost: The TLS connection has failed.
         """
         pieces = self.connection.data_to_send()
         if self._tls is None:
             for piece in pieces:
                 self.unsent += piece
         else:
-            self._tls.send(pieces)
-            self.unsent += self._tls.records_to_send()
+            self._encrypt(self._tls, pieces)
+            self._feed([])
         return bool(self.unsent)
+
+    def _encrypt(self, tls: TlsLayer, pieces: list[bytes]) -> None:
+        try:
+            tls.send(pieces)
+        except OSError as exc:  # every ssl.SSLError is one
+            msg = f"the TLS connection failed: {exc}"
+            raise ConnectionLost(msg) from exc
+        self.unsent += tls.records_to_send()
+
+    def _feed(self, plain: list[bytes]) -> None:
+        """Give plaintext to the Connection, once that knows that TLS is on."""
+        self._early += plain
+        if self.connection.encrypted:
+            for piece in self._early:
+                self.connection.receive_data(piece)
+            self._early.clear()
 
     def receive(self, data: bytes | bytearray | memoryview) -> None:
         """Take octets from the network.
@@ -114,8 +134,7 @@ class Link:
         self.unsent += tls.records_to_send()
         if handshaking and tls.established:
             self._note_established(tls)
-        for piece in plain:
-            self.connection.receive_data(piece)
+        self._feed(plain)
         if tls.closed:
             self.connection.receive_eof()
 
@@ -134,7 +153,15 @@ class Link:
         from ehlo.runtime.tls_layer import TlsLayer  # noqa: PLC0415
 
         try:
-            self._tls = TlsLayer(self._make_context(), self._server_hostname or None)
+            context = self._make_context()
+        except (OSError, ValueError) as exc:
+            raise _handshake_failed(exc) from exc
+        if context.check_hostname and not self._server_hostname:
+            # Without a name `ssl` would check none, and say nothing.
+            msg = "there is no server name to verify the certificate for: say server_hostname"
+            raise TlsFailed(msg, phase=Phase.TLS)
+        try:
+            self._tls = TlsLayer(context, self._server_hostname or None)
             self._tls.handshake()
         except (OSError, ValueError) as exc:
             raise _handshake_failed(exc) from exc

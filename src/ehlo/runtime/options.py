@@ -38,6 +38,8 @@ class ConnectOptions(TypedDict, total=False):
             without that, implicit on port 465, none on loopback, else STARTTLS, required.
         ssl_context: The TLS context; default `ssl.create_default_context()`, which verifies the
             server's certificate and name.
+        server_hostname: The name that the server's certificate must be for; default: the host.
+            TLS over a unix socket needs one.
         cleartext: Whether credentials may travel unencrypted: a `Cleartext` or its string.
             Default: never, loopback and unix sockets aside.
         timeouts: The deadlines.
@@ -50,6 +52,7 @@ class ConnectOptions(TypedDict, total=False):
     auth: Credentials | None
     tls: Tls | str | None
     ssl_context: ssl.SSLContext | None
+    server_hostname: str | None
     cleartext: Cleartext | str
     timeouts: Timeouts | None
     name: str | None
@@ -73,6 +76,7 @@ class Settings:
         pipelining: How many commands may be under way at once.
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
+        server_hostname: The name that the server's certificate must be for.
     """
 
     endpoint: Endpoint
@@ -85,6 +89,7 @@ class Settings:
     pipelining: Pipelining = Pipelining.TRANSACTION
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
+    server_hostname: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be had together.
@@ -133,6 +138,7 @@ class Settings:
             pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
+            server_hostname=options.get("server_hostname") or endpoint.host,
         )
 
     def link(self, clock: Callable[[], float]) -> Link:
@@ -149,7 +155,7 @@ class Settings:
         trace = traces(self.transcript)
         return Link(
             Connection(trace=trace),
-            server_hostname=self.endpoint.host,
+            server_hostname=self.server_hostname,
             make_context=self.make_context,
             trace=trace,
         )
@@ -200,8 +206,11 @@ class Settings:
 
 
 def _from_url(endpoint: Endpoint) -> Credentials | None:
-    if endpoint.username is None or endpoint.password is None:
+    if endpoint.username is None:
         return None
+    if endpoint.password is None:
+        msg = "the server URL names a user without a password; say auth=ehlo.Password(...)"
+        raise InvalidInput(msg)
     return Password(endpoint.username, endpoint.password)
 
 

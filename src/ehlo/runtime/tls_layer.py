@@ -65,7 +65,8 @@ class TlsLayer:
             The plaintext that became readable; always empty during the handshake.
 
         Raises:
-            ssl.SSLError: They are no TLS, or the handshake failed.
+            ssl.SSLError: They are no TLS, or the handshake failed. What was readable before the
+                failure is returned first; the next call raises.
         """
         self._incoming.write(records)
         if not self.established:
@@ -78,6 +79,10 @@ class TlsLayer:
                 break
             except ssl.SSLZeroReturnError:
                 piece = b""
+            except ssl.SSLError:
+                if not plain:
+                    raise
+                break
             if piece:
                 plain.append(piece)
             else:

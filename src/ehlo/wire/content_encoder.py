@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ContentEncoder"]
+__all__ = ["ContentEncoder", "wire_size"]
 
 PIECE: Final = 131_072
 """Octets encoded at a time."""
@@ -81,3 +81,18 @@ def _has_only_crlf(piece: bytes) -> bool:
     decoder = IncrementalNewlineDecoder(None, translate=False)
     decoder.decode(piece.decode("latin-1"), final=True)
     return decoder.newlines in {None, "\r\n"}
+
+
+def wire_size(content: bytes) -> int:
+    """Return how large content is on the wire, as the SIZE extension counts (RFC 1870 section 3).
+
+    Args:
+        content: The octets of a message, with any line ends.
+
+    Returns:
+        Octets with every line end as CRLF, doubled dots and the end mark not counted.
+    """
+    pairs = content.count(_CRLF)
+    ends = content.count(b"\n") + content.count(_CR) - pairs
+    unended = 0 if not content or content.endswith((b"\n", _CR)) else 2
+    return len(content) - pairs + ends + unended

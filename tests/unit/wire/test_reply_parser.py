@@ -7,7 +7,6 @@ from ehlo.wire import BadReply, ReplyLimits, ReplyParser
 from support.cuts import cuttings, per_octet
 from support.replies import Parsed, parse
 
-
 REPLIES: list[tuple[bytes, list[Reply]]] = [
     (b"", []),
     (b"220 mx.example.com ready\r\n", [Reply.of(220, "mx.example.com ready")]),

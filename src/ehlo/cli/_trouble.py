@@ -1,0 +1,141 @@
+"""Errors in words: what happened, when, what became of the mail, and what to try."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
+
+from ehlo.cli._console import Style
+from ehlo.errors import (
+    AuthenticationRefused,
+    CapabilityMissing,
+    ConnectFailed,
+    ConnectionLost,
+    ContentRefused,
+    DeliveryUnknown,
+    GreetingRefused,
+    HelloRefused,
+    InvalidInput,
+    LocalProtocolError,
+    RecipientsRefused,
+    RemoteProtocolError,
+    SenderRefused,
+    SMTPError,
+    Timeout,
+    TlsFailed,
+)
+from ehlo.phase import Outcome, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ehlo.cli._console import Console
+
+__all__ = ["ADVICE", "report"]
+
+_NO_SERVER: Final = (
+    "Is the server running, and are its name and port right? Many networks block port 25: "
+    "submission is on 587 (smtp+starttls://) and 465 (smtps://)."
+)
+
+ADVICE: Final[Mapping[tuple[type[SMTPError], Phase | None], str]] = {
+    (InvalidInput, Phase.AUTH): (
+        "Encrypt the connection (smtps:// or smtp+starttls://). If everybody on the way may read "
+        "the password, say --cleartext allow-credentials."
+    ),
+    (InvalidInput, None): "`ehlo send --help` and `ehlo probe --help` show what goes where.",
+    (ConnectFailed, None): _NO_SERVER,
+    (Timeout, Phase.CONNECT): _NO_SERVER,
+    (Timeout, Phase.GREETING): (
+        "If the port speaks TLS from the first octet, use smtps://. Some servers keep clients "
+        "waiting on purpose: try a longer --timeout."
+    ),
+    (Timeout, None): "The server is slow or gone: try again later, or with a longer --timeout.",
+    (ConnectionLost, None): "Try again. The server's log may say why it hung up.",
+    (TlsFailed, Phase.STARTTLS): (
+        "If the server speaks TLS from the first octet, use smtps:// (port 465). If you trust the "
+        "way to it, --tls none goes on in clear."
+    ),
+    (TlsFailed, None): (
+        "For a certificate from an authority of your own, name that with --ca FILE. The host in "
+        "the URL must be a name in the certificate. A port that begins in clear wants "
+        "smtp+starttls://."
+    ),
+    (GreetingRefused, None): "The server wants no mail from here: its reply says why.",
+    (HelloRefused, None): "Give a name that the server can check: --name HOST.EXAMPLE.ORG",
+    (AuthenticationRefused, None): (
+        "Check user and password (EHLO_PASSWORD); many providers want a password made for one "
+        "application. `ehlo probe` shows the mechanisms."
+    ),
+    (CapabilityMissing, None): "`ehlo probe` shows what the server offers.",
+    (SenderRefused, None): "The server may want a log-in first (--user), or another --from.",
+    (RecipientsRefused, None): (
+        "Check the address. If the reply is about relaying, log in (--user). A 4yz may be "
+        "greylisting: try again in some minutes. "
+        "--on-refusal deliver sends to those who are accepted."
+    ),
+    (ContentRefused, None): "The server took the addresses, but not the mail: its reply says why.",
+    (RemoteProtocolError, None): (
+        "Is this an SMTP server at all? One that speaks TLS from the first octet wants smtps://."
+    ),
+    (DeliveryUnknown, None): (
+        "Look for the Message-ID in the server's log, or ask a recipient, before you send it again."
+    ),
+    (LocalProtocolError, None): "Please report this, with the dialogue.",
+    (SMTPError, None): "The dialogue shows what was said.",
+}
+"""What to try, by the error's class and phase; without a row for the phase, by its class."""
+
+_LABEL: Final = 11
+_WIDTH: Final = 96
+_TRY: Final = f"  {'try':<{_LABEL}}"
+_HANGING: Final = " " * len(_TRY)
+
+_KINDS: Final[Mapping[bool, str]] = {
+    True: "temporary: the same attempt may succeed later",
+    False: "permanent: the same attempt would fail again",
+}
+_OUTCOMES: Final[Mapping[Outcome, str]] = {
+    Outcome.ACCEPTED: "was accepted",
+    Outcome.REFUSED: "was refused; nobody got it",
+    Outcome.NOT_SENT: "none was sent",
+    Outcome.UNKNOWN: "MAY BE OUT: the server may have accepted it; sending again may duplicate it",
+}
+
+
+def report(console: Console, error: SMTPError) -> None:
+    """Tell people about an error.
+
+    Args:
+        console: Where to.
+        error: The error.
+    """
+    console.say(f"ehlo: {error}", Style.BAD)
+    for label, text in _rows(error):
+        console.say(f"  {label:<{_LABEL}}{text}")
+    # Wrapped, unlike what the server said: nobody searches for it.
+    for line in wrap(_advice(error), _WIDTH, initial_indent=_TRY, subsequent_indent=_HANGING):
+        console.say(line)
+
+
+def _rows(error: SMTPError) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say, each as label and text."""
+    if isinstance(error, RecipientsRefused):
+        for address, reply in error.refused.items():
+            yield "refused", f"{address}: {reply}"
+        for address in error.accepted:
+            yield "would take", str(address)
+    if error.phase is not None:
+        yield "while", error.phase.phrase
+        if error.outcome is not Outcome.UNKNOWN:
+            yield "failure", _KINDS[error.temporary]
+    yield "mail", _OUTCOMES[error.outcome]
+    if error.message_id is not None:
+        yield "Message-ID", error.message_id
+
+
+def _advice(error: SMTPError) -> str:
+    """Return what to try: the row of the nearest class, the error's phase before none."""
+    classes = [class_ for class_ in type(error).__mro__ if issubclass(class_, SMTPError)]
+    keys = ((class_, phase) for class_ in classes for phase in (error.phase, None))
+    return next(ADVICE[key] for key in keys if key in ADVICE)

@@ -1,0 +1,79 @@
+"""The servers that stand behind the URLs written in the documentation.
+
+The pages name servers as a reader would. When a page's code is run, each of these texts is replaced
+by the address of a server of `ehlo.testing` on the loopback interface; nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trustme
+
+from ehlo import Reply
+from ehlo.runtime import ambient
+from ehlo.testing import Server, ServerOptions
+
+PLAIN = "smtp://localhost:2525"
+PLAIN_PAIR = '"localhost", 2525'
+STARTTLS = "smtp+starttls://user:secret@smtp.example.com"
+IMPLICIT = "smtps://user:secret@smtp.example.com"
+
+OPTIONS = ServerOptions(
+    answers={"RCPT TO:<nobody@example.com>": Reply.of(550, "5.1.1 No such user")}
+)
+WITH_USERS = ServerOptions(users={"user": "secret"})
+
+
+class Servers:
+    """The servers, by what the documentation calls them."""
+
+    def __init__(self, plain: Server, starttls: Server, implicit: Server) -> None:
+        self.plain, self.starttls, self.implicit = plain, starttls, implicit
+
+    def insert(self, text: str) -> str:
+        """Return the text with the addresses of these servers in place of the written ones."""
+        for written, server in ((STARTTLS, self.starttls), (IMPLICIT, self.implicit)):
+            text = text.replace(written, server.url.replace("://", "://user:secret@"))
+        text = text.replace(PLAIN_PAIR, f'"{self.plain.host}", {self.plain.port}')
+        return text.replace(PLAIN, self.plain.url)
+
+
+@pytest.fixture(name="authority", scope="session")
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(name="server_context", scope="session")
+def _server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture(name="trusted")
+def _trusted(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Have default TLS contexts trust the servers, as a system with that authority would."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    ambient.default_context.cache_clear()
+    yield path
+    ambient.default_context.cache_clear()
+
+
+@pytest.fixture(name="docs_servers")
+def _docs_servers(trusted: Path, server_context: ssl.SSLContext) -> Iterator[Servers]:
+    assert trusted.exists()
+    with ExitStack() as stack:
+        yield Servers(
+            stack.enter_context(Server(OPTIONS)),
+            stack.enter_context(Server(WITH_USERS, ssl_context=server_context)),
+            stack.enter_context(Server(WITH_USERS, tls="implicit", ssl_context=server_context)),
+        )

@@ -1,0 +1,169 @@
+"""Every example runs, against a real server on the loopback interface."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from ehlo import Reply, errors
+from ehlo.commands import Verb
+from ehlo.testing import Close, Send, Server, ServerOptions, TakeEffect, Usual
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Servers(Protocol):
+    """The servers of the documentation."""
+
+    plain: Server
+    starttls: Server
+    implicit: Server
+
+
+def load(name: str) -> Any:
+    """Import an example as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_example_is_without_a_test() -> None:
+    tests = Path(__file__).read_text(encoding="utf-8")
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for example in EXAMPLES.glob("*.py"):
+        assert f'"{example.stem}"' in tests or f'"{example.name}"' in tests
+        assert f"({example.name})" in readme
+
+
+def test_send_blocking(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("send_blocking").main(docs_servers.plain.url)
+    (message,) = docs_servers.plain.messages
+    assert message.recipients == ("bob@example.com",)
+    assert message.parse()["Subject"] == "Notes on the engine"
+    assert f"accepted: 250 2.0.0 Ok: queued as {message.queue_id}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"RCPT": Reply.of(550, "5.1.1 No")}, "bob@example.com was refused: 550 5.1.1 No"),
+        ({".": (TakeEffect(), Close())}, "may have been delivered"),
+        ({"MAIL": Reply.of(451, "4.7.1 Later")}, "safe to try again"),
+        ({"MAIL": Reply.of(550, "5.7.1 Never")}, "will not help"),
+    ],
+)
+def test_send_blocking_when_it_fails(
+    answers: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Server(ServerOptions(answers=answers)) as server:
+        load("send_blocking").main(server.url)
+    assert said in capsys.readouterr().out
+
+
+def test_send_asyncio(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("send_asyncio").main(docs_servers.plain.url)
+    said = capsys.readouterr().out.splitlines()
+    assert len(docs_servers.plain.messages) == 2
+    assert said[0].startswith("bob@example.com: accepted, 250")
+    assert said[1].startswith("carol@example.com: accepted, 250")
+    assert said[2].startswith("nobody@example.com: refused,")
+
+
+def test_by_hand(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("by_hand").main(docs_servers.plain.url)
+    said = capsys.readouterr().out
+    assert len(docs_servers.plain.messages) == 1
+    for line in ("C: HELO client.example.org", "S: 354 ", "C: .", "C: QUIT", "S: 221 "):
+        assert f"\n{line}" in said
+    assert "EHLO" not in said
+
+
+def test_sans_io(docs_servers: Servers) -> None:
+    example = load("sans_io")
+    example.main(docs_servers.plain.url)
+    (message,) = docs_servers.plain.messages
+    assert message.content == example.CONTENT
+
+
+def test_sans_io_in_lock_step() -> None:
+    with Server(ServerOptions(capabilities=())) as server:
+        load("sans_io").main(server.url)
+    assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize("name", ["plain", "starttls", "implicit"])
+def test_trio_pump(name: str, docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    server: Server = getattr(docs_servers, name)
+    load("trio_pump").main(server.url)
+    (message,) = server.messages
+    assert message.tls is (name != "plain")
+    assert capsys.readouterr().out.startswith("accepted: 250")
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ({"RCPT": Reply.of(550, "No")}, errors.RecipientsRefused),
+        ({"RCPT": Close()}, errors.ConnectionLost),
+        ({".": (TakeEffect(), Close())}, errors.DeliveryUnknown),
+        ({Verb.GREETING: Reply.of(554, "No")}, errors.GreetingRefused),
+        ({"STARTTLS": (Usual(), Send(b"250 injected\r\n"))}, errors.TlsFailed),
+        ({"STARTTLS": (Usual(), Close())}, errors.TlsFailed),
+    ],
+)
+def test_trio_pump_when_it_fails(
+    answers: dict[str, Any], error: type[Exception], trusted: Path, server_context: Any
+) -> None:
+    assert trusted.exists()
+    options = ServerOptions(answers=answers)
+    with Server(options, ssl_context=server_context) as server, pytest.raises(error):
+        load("trio_pump").main(server.url)
+
+
+def test_trio_pump_does_not_deadlock_or_time_out_on_a_large_message(
+    docs_servers: Servers,
+) -> None:
+    example = load("trio_pump")
+    content = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n"
+    content += (b"y" * 70 + b"\r\n") * 60_000
+    envelope = example.ehlo.Envelope("ada@example.org", ["bob@example.com"])
+    example.trio.run(example.send, content, envelope, docs_servers.starttls.url)
+    (message,) = docs_servers.starttls.messages
+    assert message.content == content
+
+
+def test_custom_mechanism(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ServerOptions(
+        capabilities=("AUTH XOAUTH2",),
+        answers={"AUTH": Reply.of(235, "2.7.0 Welcome")},
+    )
+    with Server(options) as server:
+        load("custom_mechanism").main(server.url, "user", "a-token")
+    said = capsys.readouterr().out
+    assert "C: AUTH XOAUTH2 ***" in said
+    assert "a-token" not in said
+
+
+@pytest.mark.slow
+def test_with_pytest() -> None:
+    path = EXAMPLES / "test_with_pytest.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)],
+        cwd=EXAMPLES,
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout + done.stderr

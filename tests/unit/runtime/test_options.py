@@ -1,0 +1,245 @@
+import ssl
+from typing import Any
+
+import pytest
+
+from ehlo.commands import Ehlo
+from ehlo.endpoint import Endpoint
+from ehlo.envelope import Envelope
+from ehlo.errors import InvalidInput
+from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
+from ehlo.runtime.ambient import default_context
+from ehlo.runtime.options import ConnectOptions, Settings, address_literal
+from ehlo.runtime.session_facts import SessionFacts
+from ehlo.sasl import Password
+from ehlo.timeouts import Timeouts
+from ehlo.transcript import Transcript
+
+SERVER = "smtp://mx.example.com"
+ADA = Password("ada", "tanstaaf")
+
+
+def settings(server: str | Endpoint = SERVER, **options: Any) -> Settings:
+    return Settings.of(server, ConnectOptions(**options))  # type: ignore[typeddict-item]
+
+
+def test_the_defaults_are_safe() -> None:
+    it = settings()
+    assert it.endpoint == Endpoint.from_url(SERVER)
+    assert it.tls is Tls.STARTTLS
+    assert it.credentials is None
+    assert it.cleartext is Cleartext.REFUSE
+    assert it.timeouts == Timeouts()
+    assert it.name is None
+    assert it.hello is Hello.EHLO
+    assert it.pipelining is Pipelining.TRANSACTION
+    assert it.transcript is None
+    assert it.make_context is default_context
+
+
+def test_none_is_the_default_too() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("auth", "tls", "ssl_context", "timeouts", "name", "transcript")
+    )
+    assert settings(SERVER, **nothing) == settings()
+
+
+def test_every_option() -> None:
+    context, transcript, timeouts = default_context(), Transcript(), Timeouts(command=1.0)
+    it = settings(
+        auth=ADA,
+        tls="implicit",
+        ssl_context=context,
+        cleartext="allow-credentials",
+        timeouts=timeouts,
+        name="client.example.org",
+        hello="ehlo",
+        pipelining="none",
+        transcript=transcript,
+    )
+    assert it.credentials is ADA
+    assert it.tls is Tls.IMPLICIT
+    assert it.make_context() is context
+    assert it.cleartext is Cleartext.ALLOW_CREDENTIALS
+    assert it.timeouts is timeouts
+    assert it.name == "client.example.org"
+    assert it.hello is Hello.EHLO
+    assert it.pipelining is Pipelining.NONE
+    assert it.transcript is transcript
+
+
+def test_every_option_is_tested_here() -> None:
+    assert set(ConnectOptions.__annotations__) == {
+        "auth",
+        "tls",
+        "ssl_context",
+        "server_hostname",
+        "cleartext",
+        "timeouts",
+        "name",
+        "hello",
+        "pipelining",
+        "transcript",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "right"),
+    [
+        ("tls", "'implicit', 'starttls', 'starttls-if-offered', 'none'"),
+        ("cleartext", "'refuse', 'allow-credentials'"),
+        ("hello", "'ehlo', 'helo', 'none'"),
+        ("pipelining", "'none', 'transaction'"),
+    ],
+)
+def test_a_wrong_policy_lists_the_right_ones(option: str, right: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{right}, not 'maybe'"):
+        settings(**{option: "maybe"})
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a\r\nb", "-", "[1.2.3.4"])
+def test_a_wrong_name_is_refused_at_once(name: str) -> None:
+    with pytest.raises(InvalidInput, match="EHLO name"):
+        settings(name=name)
+
+
+@pytest.mark.parametrize("hello", [Hello.HELO, Hello.NONE])
+def test_without_ehlo_there_is_no_starttls(hello: Hello) -> None:
+    with pytest.raises(InvalidInput, match="STARTTLS needs EHLO"):
+        settings(hello=hello)
+    assert settings(hello=hello, tls="none").hello is hello
+    assert settings(hello=hello, tls="implicit").tls is Tls.IMPLICIT
+
+
+@pytest.mark.parametrize("hello", [Hello.HELO, Hello.NONE])
+def test_without_ehlo_there_is_no_authentication(hello: Hello) -> None:
+    with pytest.raises(InvalidInput, match="authentication needs EHLO"):
+        settings(hello=hello, tls="implicit", auth=ADA)
+
+
+@pytest.mark.parametrize(
+    ("server", "tls"),
+    [
+        ("smtp://mx.example.com", Tls.STARTTLS),
+        ("smtp://mx.example.com:465", Tls.IMPLICIT),
+        ("smtps://mx.example.com", Tls.IMPLICIT),
+        ("smtp://localhost", Tls.NONE),
+        ("smtp+unix:///run/smtp", Tls.NONE),
+        ("smtp+starttls://localhost", Tls.STARTTLS),
+    ],
+)
+def test_the_url_says_when_to_encrypt(server: str, tls: Tls) -> None:
+    assert settings(server).tls is tls
+    assert settings(server, tls=Tls.STARTTLS_IF_OFFERED).tls is Tls.STARTTLS_IF_OFFERED
+
+
+@pytest.mark.parametrize("server", ["smtp://127.0.0.1", "smtp://[::1]", "smtp+unix:///run/smtp"])
+def test_credentials_may_travel_in_clear_within_the_machine(server: str) -> None:
+    assert settings(server).cleartext is Cleartext.ALLOW_CREDENTIALS
+
+
+def test_credentials_from_the_url() -> None:
+    it = settings("smtps://ada:tan%20staaf@mx.example.com")
+    assert it.credentials == Password("ada", "tan staaf")
+    assert "staaf" not in repr(it)
+    assert settings("smtps://eve:x@mx.example.com", auth=ADA).credentials is ADA
+
+
+def test_a_user_without_a_password_is_an_error() -> None:
+    """A2: never silently unauthenticated."""
+    with pytest.raises(InvalidInput, match="password"):
+        settings("smtps://ada@mx.example.com")
+
+
+def test_an_endpoint_serves_as_well() -> None:
+    endpoint = Endpoint(host="mx.example.com", port=587)
+    assert settings(endpoint).endpoint is endpoint
+
+
+# -- What settings make ----------------------------------------------------------------------------
+
+
+def test_a_link() -> None:
+    link = settings().link(lambda: 1.0)
+    assert link.connection.state.name == "CONNECTED"
+    assert link._server_hostname == "mx.example.com"
+    assert link._trace is None
+
+
+def test_a_link_with_a_transcript() -> None:
+    transcript = Transcript()
+    link = settings(transcript=transcript).link(lambda: 1.0)
+    assert transcript.clock is not None
+    assert transcript.clock() == 1.0
+    link.receive(b"220 mx\r\n")
+    link.connection.next_event()
+    assert str(transcript) == "S: 220 mx"
+
+
+def test_a_transcript_keeps_its_own_clock() -> None:
+    transcript = Transcript(clock=lambda: 7.0)
+    settings(transcript=transcript).link(lambda: 1.0)
+    assert transcript.clock is not None
+    assert transcript.clock() == 7.0
+
+
+def test_a_context_is_made_when_it_is_needed() -> None:
+    assert isinstance(settings().make_context(), ssl.SSLContext)
+
+
+@pytest.mark.parametrize(
+    ("socket_name", "literal"),
+    [
+        (("192.0.2.1", 40000), "[192.0.2.1]"),
+        (("2001:db8::1", 40000, 0, 0), "[IPv6:2001:db8::1]"),
+        (("fe80::1%eth0", 40000, 0, 2), "[IPv6:fe80::1]"),
+        ("", "localhost"),
+        ("/run/smtp", "localhost"),
+        (b"\0abstract", "localhost"),
+        (None, "localhost"),
+    ],
+)
+def test_the_name_is_the_sockets_address(socket_name: object, literal: str) -> None:
+    assert address_literal(socket_name) == literal
+    assert Ehlo(literal).name == literal
+    assert settings().opening(socket_name).name == literal
+    assert settings(name="client.example.org").opening(socket_name).name == "client.example.org"
+
+
+def test_an_opening_has_all_of_it() -> None:
+    it = settings("smtp://localhost", auth=ADA, tls="starttls-if-offered")
+    opening = it.opening(("127.0.0.1", 1))
+    assert opening.tls is Tls.STARTTLS_IF_OFFERED
+    assert opening.credentials is ADA
+    assert opening.cleartext is Cleartext.ALLOW_CREDENTIALS
+    assert opening.hello is Hello.EHLO
+
+
+def test_a_transaction() -> None:
+    envelope = Envelope("ada@example.org", "bob@example.com")
+    content = b"Message-ID: <1@example.org>\r\n\r\ntext\r\n"
+    it = settings(pipelining="none").transaction(content, envelope, "deliver")
+    assert it.envelope == envelope
+    assert it.content == content
+    assert not it.is_eight_bit
+    assert it.on_refusal is OnRefusal.DELIVER
+    assert it.pipelining is Pipelining.NONE
+
+
+def test_a_transaction_with_a_wrong_policy() -> None:
+    envelope = Envelope("ada@example.org", "bob@example.com")
+    with pytest.raises(InvalidInput, match="OnRefusal is one of 'abort', 'deliver'"):
+        settings().transaction(b"text", envelope, "perhaps")
+
+
+def test_session_facts() -> None:
+    transcript = Transcript()
+    it = settings(transcript=transcript)
+    link = it.link(lambda: 0.0)
+    facts = SessionFacts(it, link)
+    assert facts.connection is link.connection
+    assert facts.capabilities is link.connection.capabilities
+    assert facts.greeting is None
+    assert not facts.is_idle
+    assert facts.tls is None
+    assert facts.transcript is transcript

@@ -1,0 +1,482 @@
+"""TLS in memory: the client's layer and link against a server-side `ssl.SSLObject`."""
+
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+import trustme
+
+from ehlo.commands import Ehlo, Quit, StartTls
+from ehlo.errors import ConnectionLost, TlsFailed
+from ehlo.phase import Phase
+from ehlo.protocol import NEED_DATA, Connection, ConnectionClosed, ReplyReceived, State
+from ehlo.reply import Reply
+from ehlo.runtime.link import Link
+from ehlo.runtime.tls_layer import TlsLayer, _common_name
+from ehlo.transcript import Transcript
+from support.stepping import Cut
+from support.tls import client_context, server_context
+
+HOST = "localhost"
+CUTS = pytest.mark.parametrize("cut", [Cut.WHOLE, Cut.BYTE], ids=lambda cut: cut.name)
+
+
+class Peer:
+    """The server's side of a TLS connection."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = (context or server_context(HOST)).wrap_bio(
+            self._incoming, self._outgoing, server_side=True
+        )
+        self.established = False
+        self.trouble: ssl.SSLError | None = None
+
+    def answer(self, octets: bytes) -> bytes:
+        """Take octets of the client, and return what to send to it."""
+        self._incoming.write(octets)
+        if not self.established:
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError as exc:
+                self.trouble = exc
+            else:
+                self.established = True
+        return self._outgoing.read()
+
+    def read(self) -> bytes:
+        try:
+            return self._object.read(65536)
+        except ssl.SSLWantReadError:
+            return b""
+
+    def write(self, octets: bytes) -> bytes:
+        self._object.write(octets)
+        return self._outgoing.read()
+
+    def close(self) -> bytes:
+        with suppress(ssl.SSLError):
+            self._object.unwrap()
+        return self._outgoing.read()
+
+
+def shake_hands(layer: TlsLayer, peer: Peer, cut: Cut = Cut.WHOLE) -> None:
+    layer.handshake()
+    for _ in range(5):
+        for piece in cut.pieces(peer.answer(layer.records_to_send())):
+            assert layer.receive(piece) == []
+
+
+def settled(cut: Cut = Cut.WHOLE) -> tuple[TlsLayer, Peer]:
+    layer, peer = TlsLayer(client_context(), HOST), Peer()
+    shake_hands(layer, peer, cut)
+    assert layer.established
+    assert peer.established
+    return layer, peer
+
+
+def without_checks() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+# -- The layer -------------------------------------------------------------------------------------
+
+
+@CUTS
+def test_a_handshake(cut: Cut) -> None:
+    layer, peer = settled(cut)
+    assert not layer.closed
+    assert peer.trouble is None
+
+
+@CUTS
+@pytest.mark.parametrize("size", [0, 1, 100, 16_384, 200_000])
+def test_plaintext_both_ways(size: int, cut: Cut) -> None:
+    if size > 1000 and cut is Cut.BYTE:
+        cut = Cut.WHOLE
+    layer, peer = settled()
+    octets = bytes(n % 251 for n in range(size))
+    layer.send([octets, b"end"])
+    peer.answer(layer.records_to_send())
+    heard = b""
+    while piece := peer.read():
+        heard += piece
+    assert heard == octets + b"end"
+    if octets:
+        pieces = [layer.receive(piece) for piece in cut.pieces(peer.write(octets))]
+        assert b"".join(b"".join(piece) for piece in pieces) == octets
+
+
+@CUTS
+def test_a_farewell(cut: Cut) -> None:
+    layer, peer = settled()
+    octets = peer.write(b"221 bye\r\n") + peer.close()
+    heard = [plain for piece in cut.pieces(octets) for plain in layer.receive(piece)]
+    assert heard == [b"221 bye\r\n"]
+    assert layer.closed
+    assert layer.receive(b"anything") == []
+
+
+def test_saying_farewell() -> None:
+    layer, peer = settled()
+    layer.close()
+    peer.answer(layer.records_to_send())
+    assert peer.read() == b""
+    layer.receive(peer.close())
+    assert layer.closed
+    layer.close()
+    layer.close()
+
+
+def test_facts() -> None:
+    layer, _ = settled()
+    facts = layer.facts()
+    assert facts.version == "TLSv1.3"
+    assert facts.cipher.startswith("TLS_")
+    assert facts.secret_bits >= 128
+    assert facts.subject
+    assert facts.issuer
+    assert facts.names == (HOST,)
+    assert facts.not_after.endswith("GMT")
+
+
+def test_facts_without_verification() -> None:
+    layer, peer = TlsLayer(without_checks(), None), Peer()
+    shake_hands(layer, peer)
+    facts = layer.facts()
+    assert facts.version == "TLSv1.3"
+    assert (facts.subject, facts.issuer, facts.names, facts.not_after) == ("", "", (), "")
+
+
+def test_facts_before_the_handshake() -> None:
+    layer = TlsLayer(without_checks(), None)
+    with pytest.raises(ValueError, match="handshake not done"):
+        layer.facts()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ((), ""),
+        (((("countryName", "DE"),), (("commonName", "mx.example.com"),)), "mx.example.com"),
+        (((("countryName", "DE"),), (("organizationName", "Example"),)), "Example"),
+    ],
+)
+def test_common_names(name: tuple[tuple[tuple[str, str], ...], ...], expected: str) -> None:
+    assert _common_name(name) == expected
+
+
+@pytest.mark.parametrize("garbage", [b"220 mx ESMTP\r\n", b"\0" * 64, b"\x16\x03\x01\xff\xff" * 20])
+def test_garbage_instead_of_a_handshake(garbage: bytes) -> None:
+    layer = TlsLayer(client_context(), HOST)
+    layer.handshake()
+    layer.records_to_send()
+    with pytest.raises(ssl.SSLError):
+        layer.receive(garbage)
+    assert not layer.established
+
+
+# -- The link --------------------------------------------------------------------------------------
+
+
+def link_to(
+    host: str = HOST,
+    context: Callable[[], ssl.SSLContext] = client_context,
+    trace: Transcript | None = None,
+) -> Link:
+    connection = Connection(trace=trace)
+    return Link(connection, server_hostname=host, make_context=context, trace=trace)
+
+
+def taken(link: Link) -> bytes:
+    """Take what is unsent, as a transport does."""
+    octets = bytes(link.unsent)
+    link.unsent.clear()
+    return octets
+
+
+def encrypt(link: Link, peer: Peer, cut: Cut = Cut.WHOLE) -> None:
+    link.start_tls()
+    while link.is_handshaking:
+        octets = peer.answer(taken(link))
+        assert octets, "neither side has anything to say"
+        for piece in cut.pieces(octets):
+            link.receive(piece)
+    for piece in cut.pieces(peer.answer(taken(link))):  # session tickets
+        link.receive(piece)
+
+
+def encrypted_link(cut: Cut = Cut.WHOLE, trace: Transcript | None = None) -> tuple[Link, Peer]:
+    link, peer = link_to(trace=trace), Peer()
+    encrypt(link, peer, cut)
+    link.connection.tls_started()
+    return link, peer
+
+
+@CUTS
+def test_implicit_tls(cut: Cut) -> None:
+    trace = Transcript()
+    link, peer = encrypted_link(cut, trace)
+    assert link.tls_facts is not None
+    assert link.tls_facts.names == (HOST,)
+    assert str(trace) == f"*: TLS established: TLSv1.3, {link.tls_facts.cipher}"
+    for piece in cut.pieces(peer.write(b"220 mx\r\n")):
+        link.receive(piece)
+    assert isinstance(link.connection.next_event(), ReplyReceived)
+    link.connection.send(Ehlo("client.example.org"))
+    assert link.collect()
+    peer.answer(taken(link))
+    assert peer.read() == b"EHLO client.example.org\r\n"
+    assert not link.collect()
+
+
+@CUTS
+def test_starttls(cut: Cut) -> None:
+    link, peer = link_to(), Peer()
+    assert link.tls_facts is None
+    assert not link.is_handshaking
+    for command, octets in (
+        (None, b"220 mx\r\n"),
+        (Ehlo("client.example.org"), b"250-mx\r\n250 STARTTLS\r\n"),
+        (StartTls(), b"220 go\r\n"),
+    ):
+        if command is not None:
+            link.connection.send(command)
+            assert link.collect()
+            assert taken(link) == command.wire()
+        for piece in cut.pieces(octets):
+            link.receive(piece)
+        assert isinstance(link.connection.next_event(), ReplyReceived)
+    encrypt(link, peer, cut)
+    link.connection.tls_started()
+    assert link.connection.state is State.GREETED
+    assert link.connection.encrypted
+
+
+def strangers() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert(HOST).configure_cert(context)
+    return context
+
+
+@CUTS
+@pytest.mark.parametrize(
+    ("host", "make_server", "why"),
+    [
+        ("other.example.com", lambda: server_context(HOST), "Hostname mismatch"),
+        ("192.0.2.1", lambda: server_context(HOST), "IP address mismatch"),
+        (HOST, strangers, "unable to get local issuer certificate|self.signed"),
+    ],
+    ids=["host", "ip", "ca"],
+)
+def test_a_certificate_that_is_no_good(
+    host: str, make_server: Callable[[], ssl.SSLContext], why: str, cut: Cut
+) -> None:
+    """L4: before any application octet."""
+    link, peer = link_to(host), Peer(make_server())
+    with pytest.raises(TlsFailed, match=why) as caught:
+        encrypt(link, peer, cut)
+    assert caught.value.phase is Phase.TLS
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert link.tls_facts is None
+    assert link.unsent, "an alert tells the server why"
+    peer.answer(taken(link))
+    assert peer.trouble is not None
+    assert "ALERT" in str(peer.trouble)
+
+
+@CUTS
+def test_clear_text_instead_of_tls(cut: Cut) -> None:
+    link = link_to()
+    link.start_tls()
+    with pytest.raises(TlsFailed, match=r"WRONG_VERSION_NUMBER|wrong version") as caught:  # noqa: PT012 - any piece may tell
+        for piece in cut.pieces(b"220 mx.example.com ESMTP Postfix\r\n"):
+            link.receive(piece)
+    assert caught.value.phase is Phase.TLS
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_closed_during_the_handshake(rounds: int) -> None:
+    link, peer = link_to(), Peer()
+    link.start_tls()
+    if rounds:
+        link.receive(peer.answer(taken(link))[:200])
+    assert link.is_handshaking
+    with pytest.raises(TlsFailed, match="closed the connection during") as caught:
+        link.receive(b"")
+    assert caught.value.phase is Phase.TLS
+
+
+def test_no_common_version() -> None:
+    old = without_checks()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.minimum_version = ssl.TLSVersion.TLSv1_3
+    link, peer = link_to(context=lambda: old), Peer(server)
+    with pytest.raises(TlsFailed, match="the TLS handshake failed"):
+        encrypt(link, peer)
+
+
+def test_a_context_that_checks_names_needs_one() -> None:
+    link = link_to("")
+    with pytest.raises(TlsFailed, match="server_hostname"):
+        link.start_tls()
+
+
+def test_a_context_that_cannot_be_made() -> None:
+    def broken() -> ssl.SSLContext:
+        msg = "no such file"
+        raise OSError(msg)
+
+    with pytest.raises(TlsFailed, match="no such file"):
+        link_to(context=broken).start_tls()
+
+
+@CUTS
+def test_the_end_with_and_without_a_farewell(cut: Cut) -> None:
+    """L7: both are the end of the connection."""
+    for octets in (True, False):
+        link, peer = encrypted_link()
+        link.receive(peer.write(b"220 mx\r\n"))
+        if octets:
+            for piece in cut.pieces(peer.close()):
+                link.receive(piece)
+        else:
+            link.receive(b"")
+        assert isinstance(link.connection.next_event(), ReplyReceived)
+        assert link.connection.next_event() == ConnectionClosed()
+        link.receive(b"")
+        assert link.connection.next_event() is NEED_DATA
+
+
+def test_records_that_were_tampered_with() -> None:
+    link, peer = encrypted_link()
+    octets = bytearray(peer.write(b"220 mx\r\n"))
+    octets[-1] ^= 1
+    with pytest.raises(ConnectionLost, match="the TLS connection failed") as caught:
+        link.receive(octets)
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    assert link.unsent
+    assert link.connection.next_event() is NEED_DATA
+
+
+def test_goodbye() -> None:
+    link, peer = encrypted_link()
+    link.say_goodbye()
+    peer.answer(taken(link))
+    assert peer.read() == b""
+
+
+def test_no_goodbye_without_tls() -> None:
+    link = link_to()
+    link.say_goodbye()
+    assert not link.unsent
+    link.start_tls()
+    taken(link)
+    link.say_goodbye()
+    assert not link.unsent
+
+
+def test_a_link_in_clear() -> None:
+    link = link_to()
+    link.receive(bytearray(b"220 mx\r\n"))
+    assert isinstance(link.connection.next_event(), ReplyReceived)
+    link.connection.send(Quit())
+    assert link.collect()
+    assert taken(link) == b"QUIT\r\n"
+    assert not link.collect()
+    link.receive(b"")
+    assert link.connection.next_event() == ConnectionClosed((Quit(),))
+
+
+# -- What comes with the last octets of something --------------------------------------------------
+
+
+def tls_1_2() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    trust = client_context().get_ca_certs(binary_form=True)
+    context.load_verify_locations(cadata=b"".join(trust))
+    return context
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        pytest.param(
+            False,
+            id="one segment",
+        ),
+        pytest.param(True, id="two segments"),
+    ],
+)
+def test_a_greeting_right_behind_the_handshake(split: bool) -> None:
+    """R2: with TLS 1.2 the server is done first, and may greet in the same segment."""
+    link, peer = link_to(context=tls_1_2), Peer()
+    link.start_tls()
+    link.receive(peer.answer(taken(link)))
+    last = peer.answer(taken(link))
+    assert peer.established
+    greeting = peer.write(b"220 mx\r\n")
+    link.receive(last if split else last + greeting)
+    assert not link.is_handshaking
+    link.connection.tls_started()
+    if split:
+        link.receive(greeting)
+    link.collect()
+    assert link.connection.next_event() is not NEED_DATA
+    assert link.connection.greeting == Reply.of(220, "mx")
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        pytest.param(
+            False,
+            id="one segment",
+        ),
+        pytest.param(True, id="two segments"),
+    ],
+)
+def test_a_reply_right_before_a_broken_record(split: bool) -> None:
+    """R2: what the server said before TLS broke was said."""
+    link, peer = encrypted_link()
+    good, bad = peer.write(b"220 mx\r\n"), bytearray(peer.write(b"more\r\n"))
+    bad[-1] ^= 1
+    if split:
+        link.receive(good)
+        with pytest.raises(ConnectionLost):
+            link.receive(bad)
+    else:
+        try:
+            link.receive(good + bad)
+        except ConnectionLost:
+            pass
+        else:
+            with pytest.raises(ConnectionLost):
+                link.receive(b"\0")
+    assert isinstance(link.connection.next_event(), ReplyReceived)
+
+
+def test_writing_to_a_tls_connection_that_failed_is_a_lost_connection() -> None:
+    link, peer = encrypted_link()
+    link.receive(peer.write(b"220 mx\r\n"))
+    link.connection.next_event()
+    with pytest.raises(ConnectionLost):
+        link.receive(b"\x17\x03\x03\x00\x10" + b"x" * 16)
+    link.connection.send(Quit())
+    with pytest.raises(ConnectionLost):
+        link.collect()
+
+
+def test_a_link_says_goodbye_once_the_server_has() -> None:
+    link, peer = encrypted_link()
+    link.receive(peer.close())
+    link.say_goodbye()
+    assert taken(link)

@@ -10,14 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ehlo import commands, dialogues, errors
-from ehlo.address import Address, Mailbox
+from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
 from ehlo.capabilities import Capabilities
 from ehlo.endpoint import Endpoint
 from ehlo.envelope import Envelope
 from ehlo.errors import (
     AuthenticationRefused,
     CapabilityMissing,
-    CommandRefused,
     ConnectFailed,
     ConnectionLost,
     ContentRefused,
@@ -35,7 +34,8 @@ from ehlo.errors import (
     Timeout,
     TlsFailed,
 )
-from ehlo.message import Attachment, Message
+from ehlo.message import Attachment, Message, Sendable
+from ehlo.options import ConnectOptions
 from ehlo.phase import Outcome, Phase
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
 from ehlo.protocol import (
@@ -49,7 +49,7 @@ from ehlo.protocol import (
 )
 from ehlo.receipt import Receipt
 from ehlo.reply import EnhancedStatus, Reply, Severity
-from ehlo.sasl import Credentials, Password
+from ehlo.sasl import Credentials, Exchange, Mechanism, Password
 from ehlo.secret import Secret
 from ehlo.timeouts import Timeouts
 from ehlo.tls import TlsFacts
@@ -70,10 +70,14 @@ __all__ = [  # noqa: RUF022 - by topic
     "testing",
     # What is sent, and to whom
     "Address",
+    "AddressLike",
     "Attachment",
     "Envelope",
     "Mailbox",
+    "MailboxLike",
     "Message",
+    "Sendable",
+    "address_literal",
     # What comes back
     "Capabilities",
     "EnhancedStatus",
@@ -84,9 +88,12 @@ __all__ = [  # noqa: RUF022 - by topic
     "TlsFacts",
     # How
     "Cleartext",
+    "ConnectOptions",
     "Credentials",
     "Endpoint",
+    "Exchange",
     "Hello",
+    "Mechanism",
     "OnRefusal",
     "Password",
     "Phase",
@@ -113,7 +120,6 @@ __all__ = [  # noqa: RUF022 - by topic
     # Errors
     "AuthenticationRefused",
     "CapabilityMissing",
-    "CommandRefused",
     "ConnectFailed",
     "ConnectionLost",
     "ContentRefused",

@@ -15,7 +15,7 @@ from typing_extensions import override
 from ehlo.errors import InvalidAddress
 from ehlo.text import CONTROL_CHARACTER, control_character, require_str
 
-__all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike"]
+__all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike", "address_literal"]
 
 LOCAL_PART_MAX: Final = 64
 """Octets of a local part (RFC 5321 section 4.5.3.1.1)."""
@@ -242,10 +242,11 @@ class Mailbox:
                 return value
             case Address():
                 return cls(value)
-            case (name, address) if isinstance(value, tuple):
-                return cls(Address.of(address), name)
+            case str():
+                return cls.parse(value)
             case _:
-                return cls.parse(require_str("a mailbox", value))
+                name, address = _pair(value)
+                return cls(Address.of(address), name)
 
     @override
     def __str__(self) -> str:
@@ -261,7 +262,31 @@ class Mailbox:
         return f"{name} <{self.address}>"
 
 
+def _pair(value: object) -> tuple[str, AddressLike]:
+    match value:
+        case (str(name), str() | Address() | Mailbox() as address) if isinstance(value, tuple):
+            return name, address
+        case _:
+            msg = f"a mailbox is a str, not {type(value).__name__}, or a pair (name, address)"
+            raise TypeError(msg)
+
+
 AddressLike = str | Address | Mailbox
 """What a parameter for one address takes."""
 MailboxLike = str | Address | Mailbox | tuple[str, str | Address]
 """What a parameter for one mailbox takes; a pair is (display name, address)."""
+
+
+def address_literal(socket_name: object) -> str:
+    """Return the EHLO name of a socket: never a DNS look-up (RFC 5321 section 4.1.3).
+
+    Args:
+        socket_name: What `getsockname` tells: a tuple for IP, anything else for a unix socket.
+
+    Returns:
+        An address literal, or `localhost` for a unix socket.
+    """
+    if not isinstance(socket_name, tuple):
+        return "localhost"
+    host = str(socket_name[0]).partition("%")[0]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"

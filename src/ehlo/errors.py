@@ -13,8 +13,7 @@
     │   ├── AuthenticationRefused            ... to AUTH
     │   ├── SenderRefused                    ... to MAIL
     │   ├── RecipientsRefused                ... to RCPT; carries a reply for each recipient
-    │   ├── ContentRefused                   ... to DATA or to the content
-    │   └── CommandRefused                   ... to any other command
+    │   └── ContentRefused                   ... to DATA or to the content
     ├── TlsFailed                         no TLS: not offered, refused, or the handshake failed
     ├── RemoteProtocolError               the server broke the protocol
     ├── ConnectionLost (ConnectionError)  the connection is gone
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationRefused",
     "CapabilityMissing",
-    "CommandRefused",
     "ConnectFailed",
     "ConnectionLost",
     "ContentRefused",
@@ -108,7 +106,18 @@ class SMTPError(Exception):
 
 
 class InvalidInput(SMTPError, ValueError):
-    """A value cannot be sent; nothing was."""
+    """A value cannot be sent; nothing was, and a session goes on as if it had not been asked."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.connection_usable = True
 
 
 class InvalidAddress(InvalidInput):
@@ -227,10 +236,6 @@ class ContentRefused(Refused):
     """The server refused DATA or the content itself; it was delivered to nobody."""
 
     outcome = Outcome.REFUSED
-
-
-class CommandRefused(Refused):
-    """The server refused a command that is not part of a transaction."""
 
 
 class TlsFailed(SMTPError):

@@ -6,6 +6,7 @@ by the address of a server of `ehlo.testing` on the loopback interface; nothing 
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -77,3 +78,12 @@ def _docs_servers(trusted: Path, server_context: ssl.SSLContext) -> Iterator[Ser
             stack.enter_context(Server(WITH_USERS, ssl_context=server_context)),
             stack.enter_context(Server(WITH_USERS, tls="implicit", ssl_context=server_context)),
         )
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logger() -> Iterator[None]:
+    """Undo what a page does to the logger, which is one for the whole process."""
+    logger = logging.getLogger("ehlo")
+    level = logger.level
+    yield
+    logger.setLevel(level)

@@ -63,8 +63,8 @@ class Synchronous:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._run(self._session.__aexit__(*exc))
+    def __exit__(self, kind: Any, exc: Any, traceback: Any) -> None:  # noqa: PYI036
+        self._run(self._session.__aexit__(kind, exc, traceback))
 
 
 @contextmanager

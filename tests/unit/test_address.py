@@ -388,10 +388,9 @@ def test_the_address_of_a_pair_is_an_address_alone() -> None:  # I2
         ["Ada", "ada@example.org"],
         ("Ada", b"ada@example.org"),
         (5, "ada@example.org"),
-        *(
-            pytest.param(pair)
-            for pair in [("ada@example.org",), ("Ada", "ada@example.org", "x"), ()]
-        ),
+        ("ada@example.org",),
+        ("Ada", "ada@example.org", "x"),
+        (),
     ],
     ids=repr,
 )

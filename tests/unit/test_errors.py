@@ -87,7 +87,7 @@ def test_it_can_be_made_without_any_fact(error_class: type[errors.SMTPError]) ->
     error = error_class()
     assert error.args == ("",)
     assert (error.phase, error.command, error.reply, error.message_id) == (None, None, None, None)
-    assert not error.connection_usable
+    assert error.connection_usable is issubclass(error_class, errors.InvalidInput)
     assert facts(unpickled(error)) == facts(error)
 
 
@@ -119,7 +119,6 @@ def test_what_was_passed_is_kept() -> None:
         (errors.SenderRefused, errors.Refused),
         (errors.RecipientsRefused, errors.Refused),
         (errors.ContentRefused, errors.Refused),
-        (errors.CommandRefused, errors.Refused),
         (errors.ConnectionLost, ConnectionError),
         (errors.ConnectFailed, errors.ConnectionLost),
         (errors.Timeout, errors.ConnectionLost),
@@ -149,7 +148,6 @@ def test_who_expects_the_kin_catches_the_error(
         (errors.SenderRefused, Outcome.REFUSED, True, True),
         (errors.RecipientsRefused, Outcome.REFUSED, False, False),
         (errors.ContentRefused, Outcome.REFUSED, True, True),
-        (errors.CommandRefused, Outcome.NOT_SENT, True, True),
         (errors.TlsFailed, Outcome.NOT_SENT, False, False),
         (errors.RemoteProtocolError, Outcome.NOT_SENT, False, False),
         (errors.ConnectionLost, Outcome.NOT_SENT, True, True),

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ehlo.endpoint import Endpoint
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
+    from ehlo.options import ConnectOptions
     from ehlo.receipt import Receipt
     from ehlo.reply import Reply
-    from ehlo.runtime.options import ConnectOptions
     from ehlo.sasl import Credentials
 
 __all__ = ["Session", "connect", "send"]

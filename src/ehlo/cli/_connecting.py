@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ehlo.cli._arguments import Arguments
-    from ehlo.runtime.options import ConnectOptions
+    from ehlo.options import ConnectOptions
     from ehlo.transcript import Transcript
 
 __all__ = ["connect_options", "credentials", "endpoint"]

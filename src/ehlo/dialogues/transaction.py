@@ -34,17 +34,22 @@ from ehlo.errors import (
     SenderRefused,
     SMTPError,
 )
+from ehlo.message import prepare
 from ehlo.phase import Phase
-from ehlo.policies import OnRefusal, Pipelining
+from ehlo.policies import OnRefusal, Pipelining, chosen
 from ehlo.protocol import ReplyReceived, State
 from ehlo.receipt import Receipt
 from ehlo.wire import wire_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from ehlo.address import Address
     from ehlo.commands import Command
     from ehlo.dialogues.needs import Dialogue
     from ehlo.envelope import Envelope
+    from ehlo.message import Sendable
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
 
@@ -73,6 +78,45 @@ class Transaction:
     message_id: str | None = None
     on_refusal: OnRefusal = OnRefusal.ABORT
     pipelining: Pipelining = Pipelining.TRANSACTION
+
+    @classmethod
+    def of(
+        cls,
+        message: Sendable,
+        envelope: Envelope | None = None,
+        *,
+        now: Callable[[], datetime],
+        make_id: Callable[[], str],
+        on_refusal: OnRefusal | str = OnRefusal.ABORT,
+        pipelining: Pipelining | str = Pipelining.TRANSACTION,
+    ) -> Transaction:
+        """Make a transaction of what a caller wants to send.
+
+        Args:
+            message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets.
+            envelope: Sender and recipients; None takes them from the message's header.
+            now: Returns the time with an offset, for messages without a date.
+            make_id: Returns a fresh identifier of letters and digits, for Message-ID and
+                boundaries.
+            on_refusal: What to do if some recipients are refused.
+            pipelining: How many commands may be under way at once.
+
+        Returns:
+            The transaction.
+
+        Raises:
+            InvalidInput: The message cannot be sent as it is.
+        """
+        policy, level = chosen(OnRefusal, on_refusal), chosen(Pipelining, pipelining)
+        outgoing = prepare(message, envelope, now=now, make_id=make_id)
+        return cls(
+            envelope=outgoing.envelope,
+            content=outgoing.content,
+            is_eight_bit=outgoing.is_eight_bit,
+            message_id=outgoing.message_id,
+            on_refusal=policy,
+            pipelining=level,
+        )
 
 
 def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receipt]:

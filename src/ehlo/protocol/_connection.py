@@ -46,11 +46,17 @@ class Connection:
     drives it does this, over and over::
 
         connection.send(command)              # or send_content(), end_content()
-        transport.write(*connection.data_to_send())
+        transport.writelines(connection.data_to_send())
         connection.receive_data(transport.read())
         event = connection.next_event()       # until NEED_DATA
 
-    A new Connection waits for the server's greeting.
+    A new Connection waits for the server's greeting. Four properties tell how it stands, each
+    stronger than the one before:
+
+    - not `is_over`: something may still be said;
+    - `is_settled`: nothing is due in either direction;
+    - `is_in_step`: settled, and the server has said nothing that was not asked for;
+    - `is_idle`: in step, and no transaction is open, so that a new one may begin.
 
     Args:
         limits: How much the server may say in one reply.
@@ -76,8 +82,8 @@ class Connection:
         self._trace = trace
         self._parser = ReplyParser(limits)
         self._ahead: Reply | BadReply | None = None  # parsed, not yet told
-        self._state = State.CONNECTED
-        self._projected = State.GREETED
+        self._state: State = State.CONNECTED
+        self._projected: State = State.GREETED
         self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []

@@ -153,15 +153,7 @@ class Link:
         from ehlo.runtime.tls_layer import TlsLayer  # noqa: PLC0415
 
         try:
-            context = self._make_context()
-        except (OSError, ValueError) as exc:
-            raise _handshake_failed(exc) from exc
-        if context.check_hostname and not self._server_hostname:
-            # Without a name `ssl` would check none, and say nothing.
-            msg = "there is no server name to verify the certificate for: say server_hostname"
-            raise TlsFailed(msg, phase=Phase.TLS)
-        try:
-            self._tls = TlsLayer(context, self._server_hostname or None)
+            self._tls = TlsLayer(self._make_context(), self._server_hostname or None)
             self._tls.handshake()
         except (OSError, ValueError) as exc:
             raise _handshake_failed(exc) from exc
@@ -174,7 +166,15 @@ class Link:
             self.unsent += self._tls.records_to_send()
 
 
+# OpenSSL's reasons for what is most often a mistake about the port, in words.
+_LIKELY_MISTAKES: dict[str, str] = dict.fromkeys(
+    ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"),
+    "what the server sent is no TLS; perhaps this port wants STARTTLS, or speaks clear text",
+)
+
+
 def _handshake_failed(cause: Exception) -> TlsFailed:
     # verify_message says it in words: "certificate has expired", "Hostname mismatch ...".
     why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
+    why = _LIKELY_MISTAKES.get(why, why)
     return TlsFailed(f"the TLS handshake failed: {why}", phase=Phase.TLS)

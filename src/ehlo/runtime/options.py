@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
+from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
 from ehlo.endpoint import Endpoint
 from ehlo.errors import InvalidInput
-from ehlo.message import prepare
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
 from ehlo.protocol import Connection
 from ehlo.runtime.ambient import default_context, make_id, now, traces
@@ -23,42 +23,11 @@ if TYPE_CHECKING:
 
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
+    from ehlo.options import ConnectOptions
     from ehlo.sasl import Credentials
     from ehlo.transcript import Transcript
 
-__all__ = ["ConnectOptions", "Settings"]
-
-
-class ConnectOptions(TypedDict, total=False):
-    """The keyword arguments of `connect` and `send`, in both adapters.
-
-    Attributes:
-        auth: Whom to authenticate as; a user and password in the URL serve as well.
-        tls: When the connection is encrypted: a `Tls` or its string. Default: what the URL says;
-            without that, implicit on port 465, none on loopback, else STARTTLS, required.
-        ssl_context: The TLS context; default `ssl.create_default_context()`, which verifies the
-            server's certificate and name.
-        server_hostname: The name that the server's certificate must be for; default: the host.
-            TLS over a unix socket needs one.
-        cleartext: Whether credentials may travel unencrypted: a `Cleartext` or its string.
-            Default: never, loopback and unix sockets aside.
-        timeouts: The deadlines.
-        name: The EHLO name; default: the socket's own address as a literal.
-        hello: How to introduce the client: a `Hello` or its string. Default: EHLO.
-        pipelining: How many commands may be under way at once: a `Pipelining` or its string.
-        transcript: Records the dialogue, secrets masked.
-    """
-
-    auth: Credentials | None
-    tls: Tls | str | None
-    ssl_context: ssl.SSLContext | None
-    server_hostname: str | None
-    cleartext: Cleartext | str
-    timeouts: Timeouts | None
-    name: str | None
-    hello: Hello | str
-    pipelining: Pipelining | str
-    transcript: Transcript | None
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +162,13 @@ class Settings:
         Raises:
             InvalidInput: The message cannot be sent as it is.
         """
-        policy = chosen(OnRefusal, on_refusal)
-        outgoing = prepare(message, envelope, now=now, make_id=make_id)
-        return Transaction(
-            envelope=outgoing.envelope,
-            content=outgoing.content,
-            is_eight_bit=outgoing.is_eight_bit,
-            message_id=outgoing.message_id,
-            on_refusal=policy,
+        return Transaction.of(
+            message,
+            envelope,
+            on_refusal=on_refusal,
             pipelining=self.pipelining,
+            now=now,
+            make_id=make_id,
         )
 
 
@@ -212,18 +179,3 @@ def _from_url(endpoint: Endpoint) -> Credentials | None:
         msg = "the server URL names a user without a password; say auth=ehlo.Password(...)"
         raise InvalidInput(msg)
     return Password(endpoint.username, endpoint.password)
-
-
-def address_literal(socket_name: object) -> str:
-    """Return the EHLO name of a socket: never a DNS look-up (RFC 5321 section 4.1.3).
-
-    Args:
-        socket_name: What `getsockname` tells: a tuple for IP, anything else for a unix socket.
-
-    Returns:
-        An address literal, or `localhost` for a unix socket.
-    """
-    if not isinstance(socket_name, tuple):
-        return "localhost"
-    host = str(socket_name[0]).partition("%")[0]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"

@@ -29,12 +29,19 @@ class TlsLayer:
         context: The caller's or the default context.
         server_hostname: The name for SNI and verification; None where the context checks none.
 
+    Raises:
+        ValueError: The context checks names, and there is none.
+
     Attributes:
         established: Whether the handshake is complete.
         closed: Whether the server said that it will send no more (close_notify).
     """
 
     def __init__(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        if context.check_hostname and not server_hostname:
+            # `wrap_bio` would then check no name at all, and say nothing.
+            msg = "there is no server_hostname to verify the certificate for"
+            raise ValueError(msg)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(

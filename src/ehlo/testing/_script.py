@@ -150,7 +150,7 @@ class ScriptPlayer:
             if not isinstance(step, Expect):
                 return  # it spoke ahead of its turn; what it said is looked at when that comes
             length = min(len(self._said), len(step.octets))
-            if self._said[:length] != step.octets[:length]:
+            if bytes(self._said[:length]) != step.octets[:length]:
                 raise self._mismatch(bytes(self._said))
             if len(self._said) < len(step.octets):
                 return

@@ -42,7 +42,6 @@ def test_every_code_can_come_about() -> None:
         (errors.AuthenticationRefused("x", phase=Phase.AUTH, reply=REPLY), 28),
         (errors.TlsFailed("x", phase=Phase.TLS), 29),
         (errors.TlsFailed("x", phase=Phase.STARTTLS), 30),
-        (errors.CommandRefused("x", phase=Phase.COMMAND, reply=REPLY), 31),
         (errors.DeliveryUnknown("x", phase=Phase.END_OF_CONTENT), 40),
         (errors.RemoteProtocolError("x", phase=Phase.HELLO), 42),
         (errors.LocalProtocolError("x"), 70),

@@ -68,7 +68,7 @@ def test_advice_is_wrapped() -> None:
     assert all(len(line) <= 96 for line in (first, *rest))
 
 
-GENERAL = {"SMTPError", "Refused", "CommandRefused"}
+GENERAL = {"SMTPError", "Refused"}
 
 
 @pytest.mark.parametrize("name", sorted(set(errors.__all__) - GENERAL))

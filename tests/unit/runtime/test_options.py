@@ -3,13 +3,15 @@ from typing import Any
 
 import pytest
 
+from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.endpoint import Endpoint
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
+from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
 from ehlo.runtime.ambient import default_context
-from ehlo.runtime.options import ConnectOptions, Settings, address_literal
+from ehlo.runtime.options import Settings
 from ehlo.runtime.session_facts import SessionFacts
 from ehlo.sasl import Password
 from ehlo.timeouts import Timeouts

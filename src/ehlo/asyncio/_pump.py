@@ -110,9 +110,7 @@ class Pump(asyncio.BufferedProtocol):
 
     def _advance(self, trouble: SMTPError | None = None) -> None:
         """Resume the dialogue, for as long as its needs are met at once."""
-        dialogue = self._dialogue
-        if dialogue is None:
-            return
+        dialogue = cast("Generator[Need, None, Any]", self._dialogue)
         self._need = None
         try:
             need = next(dialogue) if trouble is None else dialogue.throw(trouble)
@@ -151,14 +149,12 @@ class Pump(asyncio.BufferedProtocol):
         return False
 
     def _is_met(self, need: Need) -> bool:
-        match need:
-            case Flush(phase):
-                interrupted = phase is Phase.CONTENT and not self.link.connection.needs_data
-                return interrupted or not self._is_backed_up()
-            case Receive():
-                return not self.link.connection.needs_data
-            case UpgradeTls():
-                return not self.link.is_handshaking
+        if isinstance(need, Receive):
+            return not self.link.connection.needs_data
+        if isinstance(need, UpgradeTls):
+            return not self.link.is_handshaking
+        interrupted = need.phase is Phase.CONTENT and not self.link.connection.needs_data
+        return interrupted or not self._is_backed_up()
 
     def _is_backed_up(self) -> bool:
         """Return whether octets were left unsent: a transport that failed forgets them."""
@@ -210,8 +206,7 @@ class Pump(asyncio.BufferedProtocol):
         self._receive_end(exc)
         if self._timer is not None:
             self._timer.cancel()
-        if not self._gone.done():
-            self._gone.set_result(None)
+        self._gone.set_result(None)
 
     def _receive_end(self, exc: Exception | None) -> None:
         try:
@@ -287,7 +282,7 @@ class Pump(asyncio.BufferedProtocol):
             self.transport.abort()
         else:
             self.transport.close()
-        await self._gone
+        await asyncio.wait([self._gone])  # which leaves the future alone if it is cancelled
 
 
 def _fills_in_one_step(loop: asyncio.AbstractEventLoop) -> bool:

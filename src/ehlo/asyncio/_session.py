@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ehlo import commands, dialogues
 from ehlo.address import Address
@@ -81,9 +81,7 @@ class Connecting:
         traceback: TracebackType | None,
     ) -> None:
         """Say QUIT if the session is in step, and close the connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.__aexit__(exc_type, exc, traceback)
+        await cast("Session", self._session).__aexit__(exc_type, exc, traceback)
 
 
 async def send(

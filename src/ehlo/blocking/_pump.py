@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.dialogues import Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, TlsFailed
 from ehlo.phase import Phase
 from ehlo.protocol import State
@@ -88,13 +88,12 @@ class Pump:
             return result
 
     def _meet(self, need: Need) -> None:
-        match need:
-            case Flush(phase):
-                self._flush(phase)
-            case Receive(phase):
-                self._receive(phase)
-            case UpgradeTls():
-                self._handshake()
+        if isinstance(need, Receive):
+            self._receive(need.phase)
+        elif isinstance(need, UpgradeTls):
+            self._handshake()
+        else:
+            self._flush(need.phase)
 
     # -- The three needs ---------------------------------------------------------------------
 
@@ -173,8 +172,7 @@ class Pump:
         """After a failed write, take in what the server may have said before it went away."""
         with suppress(ConnectionLost, TlsFailed):
             while self.link.connection.needs_data and self._poll(0, writing=False):
-                if not self._read(Phase.CONTENT):
-                    break
+                self._read(Phase.CONTENT)
 
     def _deadline(self, phase: Phase) -> tuple[float, float] | None:
         """Return when the phase must be over, and how long that is; None for never."""

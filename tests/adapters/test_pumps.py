@@ -317,8 +317,8 @@ def test_a_shorter_deadline_sets_the_timer_anew() -> None:
     asyncio.run(main())
 
 
-def flush() -> Dialogue[None]:
-    yield Flush(Phase.CONTENT)
+def flush(phase: Phase) -> Dialogue[None]:
+    yield Flush(phase)
 
 
 def test_progress_moves_the_deadline() -> None:
@@ -329,7 +329,7 @@ def test_progress_moves_the_deadline() -> None:
         began = asyncio.get_running_loop().time()
         asyncio.get_running_loop().call_later(0.01, setattr, wire, "backlog", 50)
         with pytest.raises(ehlo.Timeout):
-            await pump.run(flush())
+            await pump.run(flush(Phase.CONTENT))
         assert asyncio.get_running_loop().time() - began > 0.035
 
     asyncio.run(main())
@@ -341,8 +341,8 @@ def test_the_end_while_octets_are_left() -> None:
         cast("Wire", pump.transport).backlog = 100
         asyncio.get_running_loop().call_soon(pump.eof_received)
         with pytest.raises(ehlo.ConnectionLost) as caught:
-            await pump.run(flush())
-        assert caught.value.phase is Phase.CONTENT
+            await pump.run(flush(Phase.RCPT))
+        assert caught.value.phase is Phase.RCPT
 
     asyncio.run(main())
 

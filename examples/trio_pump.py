@@ -1,185 +1,109 @@
-"""A pump for trio, written against the contract in `docs/explanation/dialogues-and-pumps.md`.
+"""A pump for trio: the dialogues of `ehlo`, TLS and all, on another event loop.
 
-Run it with a server's URL: `python trio_pump.py smtp+starttls://localhost:2525`.
+The contract is in `docs/explanation/dialogues-and-pumps.md`; `ehlo.runtime` holds the parts that
+all pumps share. Run it with a server's URL: `python trio_pump.py smtp+starttls://localhost:2525`.
 """
 
 from __future__ import annotations
 
 import math
-import ssl
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TypeVar
 
 import trio
 
 import ehlo
-from ehlo.dialogues import Dialogue, Flush, Need, Receive, UpgradeTls
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from ehlo.dialogues import Dialogue, Flush, Need, UpgradeTls
+from ehlo.runtime import Link, Settings, Turn, lost, timed_out, told
 
 T = TypeVar("T")
-PIECE = 65_536
 
 
 class Pump:
     """Runs dialogues on a trio stream, one at a time."""
 
-    def __init__(
-        self, stream: trio.abc.Stream, host: str, context: ssl.SSLContext, timeouts: ehlo.Timeouts
-    ) -> None:
-        self.connection = ehlo.Connection()
-        self._stream = stream
-        self._host = host
-        self._context = context
-        self._timeouts = timeouts
-        self._busy = False
+    def __init__(self, stream: trio.SocketStream, link: Link, timeouts: ehlo.Timeouts) -> None:
+        self._stream, self._link, self._timeouts = stream, link, timeouts
+        self._turn = Turn(link)
 
     async def run(self, dialogue: Dialogue[T]) -> T:
-        """Run one dialogue to its end."""
-        if self._busy:
-            raise ehlo.LocalProtocolError("another dialogue is under way")
-        self._busy = True
+        """Run one dialogue to its end; whatever goes wrong is settled by `Turn`."""
+        with self._turn:
+            try:
+                need = next(dialogue)
+                while True:
+                    trouble = await self._meet(need)
+                    need = next(dialogue) if trouble is None else dialogue.throw(trouble)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+
+    async def _meet(self, need: Need) -> ehlo.SMTPError | None:
+        """Meet one need within its deadline; return what went wrong."""
+        seconds = self._timeouts.of(need.phase)
+        with trio.move_on_after(math.inf if seconds is None else seconds):
+            try:
+                if isinstance(need, UpgradeTls):
+                    self._link.start_tls()
+                await self._flush()
+                while not self._is_met(need):
+                    await self._read()
+                    await self._flush()
+            except (ehlo.ConnectionLost, ehlo.TlsFailed) as trouble:
+                return told(trouble, need.phase)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                return lost(need.phase, exc)
+            return None
+        return timed_out(need.phase, seconds or 0)
+
+    def _is_met(self, need: Need) -> bool:
+        if isinstance(need, UpgradeTls):
+            return not self._link.is_handshaking
+        return isinstance(need, Flush) or not self._link.connection.needs_data
+
+    async def _flush(self) -> None:
+        """Write; read meanwhile, because two peers that only write wait for ever."""
+        while self._link.collect():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_on)
+                failure = await self._write()
+                nursery.cancel_scope.cancel()
+            if failure is not None:
+                raise failure
+
+    async def _write(self) -> Exception | None:
+        octets = bytes(self._link.unsent)
         try:
-            await self._read_ahead()
-            return await self._drive(dialogue)
-        except ehlo.SMTPError as error:
-            error.connection_usable = self.connection.is_in_step
-            raise
-        except BaseException:  # cancelled, for example
-            self.connection.abandon("the session was abandoned")
-            raise
-        finally:
-            self._busy = False
-            dialogue.close()
-            if not self.connection.is_settled:
-                self.connection.abandon("the session is out of step")
-                await trio.aclose_forcefully(self._stream)
-
-    async def _drive(self, dialogue: Dialogue[T]) -> T:
-        try:
-            need = next(dialogue)
-            while True:
-                try:
-                    await self._meet(need)
-                except (ehlo.ConnectionLost, ehlo.TlsFailed) as trouble:
-                    need = dialogue.throw(trouble)
-                else:
-                    need = next(dialogue)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-    async def _meet(self, need: Need) -> None:
-        match need:
-            case Flush(phase):
-                await self._flush(phase)
-            case Receive(phase):
-                await self._flush(phase)
-                with trio.move_on_after(self._seconds(phase)) as deadline:
-                    while self.connection.needs_data:
-                        await self._read()
-                if deadline.cancelled_caught:
-                    raise ehlo.Timeout(f"no answer while {phase.phrase}", phase=phase)
-            case UpgradeTls():
-                await self._handshake()
-
-    async def _flush(self, phase: ehlo.Phase) -> None:
-        """Write, and read meanwhile: two peers that both only write would wait for ever."""
-        octets = b"".join(self.connection.data_to_send())
-        if not octets:
-            return
-        # What it is if the listener sees the end of the stream first, and ends the writing.
-        message = f"the connection was lost while {phase.phrase}"
-        trouble: ehlo.ConnectionLost | None = ehlo.ConnectionLost(message, phase=phase)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, phase, nursery.cancel_scope)
-            trouble = await self._write(octets, phase)
-            nursery.cancel_scope.cancel()
-        refused_early = phase is ehlo.Phase.CONTENT and not self.connection.needs_data
-        if trouble is not None and not refused_early:
-            raise trouble
-
-    async def _write(self, octets: bytes, phase: ehlo.Phase) -> ehlo.ConnectionLost | None:
-        """Write; it is progress that is timed. A write that fails leaves a last look to read."""
-        for start in range(0, len(octets), PIECE):
-            with trio.move_on_after(self._seconds(phase)) as deadline:
-                try:
-                    await self._stream.send_all(octets[start : start + PIECE])
-                except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                    with trio.move_on_after(0.1):
-                        await trio.sleep_forever()  # the listener takes in the last words
-                    return ehlo.ConnectionLost(f"while {phase.phrase}: {exc}", phase=phase)
-            if deadline.cancelled_caught:
-                return ehlo.Timeout(f"nothing was taken while {phase.phrase}", phase=phase)
+            await self._stream.send_all(octets)
+        except trio.BrokenResourceError as exc:
+            return exc
+        del self._link.unsent[: len(octets)]
         return None
 
-    async def _listen(self, phase: ehlo.Phase, scope: trio.CancelScope) -> None:
-        while await self._read():
-            if phase is ehlo.Phase.CONTENT and not self.connection.needs_data:
-                break
-        scope.cancel()
+    async def _read_on(self) -> None:
+        with suppress(trio.BrokenResourceError, ehlo.ConnectionLost, ehlo.TlsFailed):
+            while await self._read():
+                pass
 
     async def _read(self) -> bool:
-        """Read once; return whether the stream goes on."""
-        try:
-            octets = await self._stream.receive_some(PIECE)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            octets = b""
-        if octets:
-            self.connection.receive_data(octets)
-        else:
-            self.connection.receive_eof()
+        octets = await self._stream.receive_some()
+        self._link.receive(octets)
         return bool(octets)
-
-    async def _read_ahead(self) -> None:
-        """Take in what the server said while nobody was looking."""
-        if self.connection.is_settled:
-            with trio.move_on_after(0):
-                await self._read()
-
-    async def _handshake(self) -> None:
-        stream = trio.SSLStream(
-            self._stream, self._context, server_hostname=self._host, https_compatible=True
-        )
-        try:
-            with trio.fail_after(self._seconds(ehlo.Phase.TLS)):
-                await stream.do_handshake()
-        except (trio.BrokenResourceError, trio.TooSlowError) as exc:
-            raise ehlo.TlsFailed(f"the TLS handshake failed: {exc.__cause__ or exc}") from exc
-        self._stream = stream
-
-    def _seconds(self, phase: ehlo.Phase) -> float:
-        seconds = self._timeouts.of(phase)
-        return math.inf if seconds is None else seconds
-
-    async def __aenter__(self) -> Self:
-        """Return the pump itself."""
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the stream."""
-        self.connection.abandon("the client closed the connection")
-        await trio.aclose_forcefully(self._stream)
 
 
 async def send(content: bytes, envelope: ehlo.Envelope, url: str) -> ehlo.Receipt:
     """Send the octets of one message."""
-    endpoint = ehlo.Endpoint.from_url(url)
-    stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
-    context = ssl.create_default_context()
-    async with Pump(stream, endpoint.host, context, ehlo.Timeouts()) as pump:
-        opening = ehlo.dialogues.Opening(name="client.example.org", tls=endpoint.tls)
-        await pump.run(ehlo.dialogues.open_session(pump.connection, opening))
-        transaction = ehlo.dialogues.Transaction(envelope=envelope, content=content)
-        receipt = await pump.run(ehlo.dialogues.deliver(pump.connection, transaction))
-        await pump.run(ehlo.dialogues.quit_session(pump.connection))
+    settings = Settings.of(url, {})
+    link = settings.link(trio.current_time)
+    endpoint, connection = settings.endpoint, link.connection
+    async with await trio.open_tcp_stream(endpoint.host, endpoint.port) as stream:
+        pump = Pump(stream, link, settings.timeouts)
+        opening = settings.opening(stream.socket.getsockname())
+        await pump.run(ehlo.dialogues.open_session(connection, opening))
+        transaction = settings.transaction(content, envelope, "abort")
+        receipt = await pump.run(ehlo.dialogues.deliver(connection, transaction))
+        await pump.run(ehlo.dialogues.quit_session(connection))
         return receipt
 
 

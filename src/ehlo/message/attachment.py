@@ -39,7 +39,7 @@ class Attachment:
             None guesses it from the file name; `application/octet-stream` if that says nothing.
 
     Raises:
-        InvalidInput: The file name is empty or holds a control character, or the media type is
+        InvalidInput: The file name is blank or holds a control character, or the media type is
             none, is `multipart`, or is `message` with content that is not 7-bit.
         TypeError: The content is no octets, or a name is no text.
 
@@ -118,7 +118,8 @@ def _octets(content: bytes | bytearray | memoryview) -> bytes:
 
 
 def _check_filename(filename: str) -> None:
-    if not refuse_control_characters("the file name", require_str("a file name", filename)):
+    name = refuse_control_characters("the file name", require_str("a file name", filename))
+    if not name.strip():
         raise InvalidInput("the file name is empty")
 
 

@@ -53,7 +53,7 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
         case (str(name), str() | Address() as address) if isinstance(value, tuple):
             return (_pair(name, address),)
         case _:
-            return tuple(Mailbox.of(item) for item in cast("Iterable[MailboxLike]", value))
+            return tuple(Mailbox.of(item) for item in value)
 
 
 def _pair(name: str, address: str | Address) -> Mailbox:

@@ -21,7 +21,7 @@ Fields: TypeAlias = "Sequence[tuple[str, str]]"
 """Names in lower case, and values without line ends."""
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_INJECTED: Final = re.compile(r"(?:\r\n|\r|\n)(?![ \t])|\0")
+_INJECTED: Final = re.compile(r"(?:\r\n?+|\n)(?![ \t])|\0")
 _RESENT: Final = "resent-"
 _RECIPIENTS: Final = ("to", "cc", "bcc")
 _ONCE: Final = (

@@ -87,6 +87,8 @@ def unstructured(name: str, text: str) -> str:
         run = " ".join(words[odd])
         words[odd] = encoded_words(run, ENCODED_WORD_MAX if odd.start else _room_for_word(name))
     first, *others = _pieces(words)
+    if odd and odd.start == 0 and len(name) + 1 + len(first) > ENCODED_LINE_MAX:
+        return fold(f"{name}:", (first, *others), ENCODED_LINE_MAX)
     return fold(f"{name}:{first}", others, ENCODED_LINE_MAX if odd else LINE_MAX)
 
 
@@ -111,7 +113,12 @@ def _odd_words(text: str, words: Sequence[str]) -> slice | None:
     odd = [index for index, word in enumerate(words) if len(word) > _WORD_MAX or _is_odd(word)]
     # white space at either end of a field is lost on the way
     odd += [index for index in (0, len(words) - 1) if words[index] == ""]
-    return slice(min(odd), max(odd) + 1) if odd else None
+    if not odd:
+        return None
+    start = min(odd)
+    while start and not words[start - 1]:  # blanks would make the line of the first word too long
+        start -= 1
+    return slice(start, max(odd) + 1)
 
 
 def _is_odd(word: str) -> bool:

@@ -8,11 +8,11 @@ takes linear time and never recurses.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ehlo.address import Mailbox
 from ehlo.errors import InvalidAddress
+from ehlo.text import control_character
 
 __all__ = ["Group", "Member", "parse_groups", "parse_mailboxes"]
 
@@ -20,13 +20,15 @@ _BLANKS: Final = " \t"
 
 # Quoted strings, angle brackets and address literals hide the separators in them; what begins one
 # and does not end it is left over as a single character, and refused.
-_TOKEN: Final = re.compile(
+_NEXT_MARK: Final = re.compile(
     r"""
-      "(?:[^"\\]|\\.)*+"
+    (?:
+      [^"<>\[\](),:;]++
+    | "(?:[^"\\]|\\.)*+"
     | <(?:[^"<>]|"(?:[^"\\]|\\.)*+")*+>
     | \[[^\[\]]*+\]
-    | [^"<>\[\](),:;]++
-    | (?P<mark>.)
+    )*+
+    (?: (.) | \Z )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -34,8 +36,7 @@ _GROUP_NAME: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[^"<>\[\](),:;@\\]++')
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One mailbox of a list.
 
     Attributes:
@@ -47,8 +48,7 @@ class Member:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Mailboxes that belong together.
 
     Attributes:
@@ -92,9 +92,9 @@ def parse_groups(text: str) -> tuple[Group, ...]:
     if not text.strip(_BLANKS):
         return ()
     reader = _Reader(text)
-    for token in _TOKEN.finditer(text):
-        if token["mark"]:
-            reader.mark(token["mark"], token.start())
+    for found in _NEXT_MARK.finditer(text):
+        if found[1]:  # not the end of the text
+            reader.mark(found[1], found.start(1))
     reader.finish()
     return tuple(reader.groups)
 
@@ -117,7 +117,7 @@ class _Reader:
         elif mark == ":" and self._group is None and not self._closed:
             self._open_group(position)
         elif mark == ";" and self._group is not None:
-            self._close_group(position)
+            self._close_group(*self._group, position)
         else:
             raise self._error(position, _REASONS.get(mark, "unexpected character"))
         self._start = position + 1
@@ -152,14 +152,15 @@ class _Reader:
         source = self._text[self._start : end].strip(_BLANKS)
         if not _GROUP_NAME.fullmatch(source):
             raise self._error(end, "no name before :")
+        if found := control_character(source):
+            raise self._error(end, f"the name before : holds {found}")
         name = _QUOTED_PAIR.sub(r"\1", source[1:-1]) if source.startswith('"') else source
         self._group = name, source
 
-    def _close_group(self, end: int) -> None:
-        assert self._group is not None  # noqa: S101 - tested by the only caller
+    def _close_group(self, name: str, source: str, end: int) -> None:
         if self._members or self._text[self._start : end].strip(_BLANKS):
             self._members.append(self._member(end))
-        self.groups.append(Group(*self._group, tuple(self._members)))
+        self.groups.append(Group(name, source, tuple(self._members)))
         self._group = None
         self._members = []
         self._closed = True

@@ -84,11 +84,9 @@ def _boundaries(identifier: str, parts: Sequence[Part]) -> Iterator[str]:
     A boundary holds "=_", which base64 and quoted-printable never do, and none begins another, as
     readers compare no more than beginnings (RFC 2046 section 5.1.1).
     """
-    chunks = [chunk for part in parts for chunk in part.chunks if b"--=_" in chunk]
-    for number in itertools.count(1):
-        boundary = f"=_{number}_{identifier}"
-        if not any(f"--{boundary}".encode() in chunk for chunk in chunks):
-            yield boundary
+    suspects = [chunk for part in parts for chunk in part.chunks if b"--=_" in chunk]
+    candidates = (f"=_{number}_{identifier}" for number in itertools.count(1))
+    return (it for it in candidates if not any(f"--{it}".encode() in chunk for chunk in suspects))
 
 
 def _multipart(kind: str, parts: Sequence[Part], boundary: str) -> Part:

@@ -54,7 +54,7 @@ def prepare(
     Args:
         message: The message. One of the standard library (`email.message`) is not changed: its
             copy loses Bcc and Resent-Bcc, gets a Date and a Message-ID if it has none, and is
-            written in 7-bit form. Octets are passed on as they are.
+            written in 7-bit form where that is possible. Octets are passed on as they are.
         envelope: Sender and recipients; None takes them from the message's header, which octets
             cannot have. Of the standard library's messages, Sender or else From is the sender, To,
             Cc and Bcc are the recipients; the latest block of Resent fields overrides them.

@@ -18,6 +18,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ehlo.errors import InvalidAddress, InvalidInput
+from ehlo.message.bodies import crlf
 from ehlo.message.dates import format_date
 from ehlo.message.fields import FIELD_NAME
 from ehlo.message.header_source import (
@@ -76,7 +77,8 @@ def serialised(
         make_id: Makes identifiers; asked if there is no Message-ID, or no boundary.
 
     Returns:
-        The octets, without Bcc and Resent-Bcc, in 7-bit form with CRLF, and the envelope.
+        The octets, without Bcc and Resent-Bcc, with CRLF and in 7-bit form unless a part holds
+        octets whose charset is not known, and the envelope.
 
     Raises:
         InvalidAddress: The envelope is to be taken from a header that holds no address where one
@@ -137,9 +139,16 @@ def _complete(
 
 
 def _written(clone: AnyMessage) -> bytes:
+    try:
+        return _generated(clone, "7bit")
+    except UnicodeEncodeError:  # octets of no known charset have no 7-bit form
+        return _generated(clone, "8bit")
+
+
+def _generated(clone: AnyMessage, transfer: str) -> bytes:
     policy: Any = clone.policy.clone(
         linesep="\r\n",
-        cte_type="7bit",
+        cte_type=transfer,
         max_line_length=LINE_MAX,
         mangle_from_=False,
         raise_on_defect=False,
@@ -148,7 +157,9 @@ def _written(clone: AnyMessage) -> bytes:
         policy = policy.clone(utf8=False)
     buffer = BytesIO()
     _Generator(buffer, mangle_from_=False, policy=policy).flatten(clone)
-    return buffer.getvalue()
+    octets = buffer.getvalue()
+    lines = octets.count(b"\r\n")  # a payload that is not what its type says is passed through
+    return octets if octets.count(b"\n") == octets.count(b"\r") == lines else crlf(octets)
 
 
 class _Generator(BytesGenerator):

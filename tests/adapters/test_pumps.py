@@ -91,11 +91,11 @@ def test_a_steady_upload_outlasts_the_timeout(adapter: Colour) -> None:
         tail = b""
         while not tail.endswith(b"\r\n.\r\n"):
             tail = (tail + sock.recv(131_072))[-5:]
-            pause.wait(0.01)
+            pause.wait(0.004)
         sock.sendall(b"250 taken\r\n")
         sock.recv(100)
 
-    timeouts = ehlo.Timeouts(content=0.5)
+    timeouts = ehlo.Timeouts(content=0.8)
     with peer(read_slowly) as server:
         receipt = adapter.send(LARGE, server.url, envelope=TO_BOB, timeouts=timeouts)
     assert receipt.accepted

@@ -41,9 +41,7 @@ def read(field: str) -> Any:
 def read_names(field: str) -> list[tuple[str, str]]:
     """Return the names and addresses that the older reader finds: it cuts first, then decodes."""
     value = field.partition(":")[2].replace("\r\n", "")
-    return [
-        (str(make_header(decode_header(name))), spec) for name, spec in getaddresses([value])
-    ]
+    return [(str(make_header(decode_header(name))), spec) for name, spec in getaddresses([value])]
 
 
 def lines_of(field: str) -> list[str]:
@@ -290,9 +288,7 @@ def test_many_mailboxes_survive_folding() -> None:  # H2
         field = addresses(name, mailboxes)
         assert max(map(len, lines_of(field))) <= 78
         list(words_in(field))
-        assert read_names(field) == [
-            (mailbox.name, mailbox.address.spec) for mailbox in mailboxes
-        ]
+        assert read_names(field) == [(mailbox.name, mailbox.address.spec) for mailbox in mailboxes]
 
 
 @pytest.mark.parametrize(

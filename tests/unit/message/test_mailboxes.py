@@ -6,7 +6,7 @@ import pytest
 
 from ehlo import Address, InvalidAddress, Mailbox
 from ehlo.message.mailboxes import Group, Member, parse_groups, parse_mailboxes
-from support.hostile import CONTROL_CHARACTERS, code_point
+from support.hostile import CONTROL_CHARACTERS
 
 MEGABYTE = 1_000_000
 UUML = "\u00fc"
@@ -119,15 +119,15 @@ def test_what_is_no_list_says_why_and_where(text: str, why: str, position: int) 
     assert (caught.value.text, caught.value.position) == (text, position)
 
 
-@pytest.mark.parametrize("character", CONTROL_CHARACTERS, ids=code_point)
 @pytest.mark.parametrize(
     "frame",
     ["A{}b <a@b>", '"A{}b" <a@b>', "a{}b@c", "<a@b{}>", "a@[b{}c]", '"a{}"@b'],
 )
-def test_no_control_character_stands_in_a_list(frame: str, character: str) -> None:  # I1
-    with pytest.raises(InvalidAddress) as caught:
-        parse_mailboxes(f"x@y, {frame.format(character)}")
-    assert 0 <= caught.value.position <= len(caught.value.text)
+def test_no_control_character_stands_in_a_list(frame: str) -> None:  # I1
+    for character in CONTROL_CHARACTERS:
+        with pytest.raises(InvalidAddress) as caught:
+            parse_mailboxes(f"x@y, {frame.format(character)}")
+        assert 0 <= caught.value.position <= len(caught.value.text)
 
 
 def test_a_group_is_read_with_its_name_and_its_sources() -> None:
@@ -145,9 +145,9 @@ def test_a_group_is_read_with_its_name_and_its_sources() -> None:
     assert parse_groups(" ") == ()
 
 
-@pytest.mark.parametrize("character", CONTROL_CHARACTERS, ids=code_point)
-def test_no_control_character_stands_in_the_name_of_a_group(character: str) -> None:  # H1
-    for frame in ("x@y, A{}b: a@b;", 'x@y, "A{}b": a@b;', 'x@y, "A\\{}b": a@b;'):
+@pytest.mark.parametrize("frame", ["x@y, A{}b: a@b;", 'x@y, "A{}b": a@b;', 'x@y, "A\\{}b": a@b;'])
+def test_no_control_character_stands_in_the_name_of_a_group(frame: str) -> None:  # H1
+    for character in CONTROL_CHARACTERS:
         with pytest.raises(InvalidAddress, match="not a list of mailboxes"):
             parse_groups(frame.format(character))
 

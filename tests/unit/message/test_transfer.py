@@ -112,9 +112,8 @@ def test_a_text_gets_the_encoding_that_suits_it(  # D3 D4
 
 
 @pytest.mark.parametrize("end", ["", " ", "\t", "  ", "\t ", UUML, "=", "."])
-@pytest.mark.parametrize("length", range(65, 80))
-def test_no_quoted_printable_line_is_longer_than_76(length: int, end: str) -> None:
-    text = f"{UUML}\n{'x' * length}{end}\n" * 2 + "a few more words\n"
+def test_no_quoted_printable_line_is_longer_than_76(end: str) -> None:
+    text = "".join(f"{UUML}\n{'x' * length}{end}\n" for length in range(65, 155))
     body = text_body(text)
     octets = b"".join(body.chunks)
     assert body.encoding == "quoted-printable"

@@ -94,6 +94,7 @@ def test_a_steady_upload_outlasts_the_timeout(adapter: Colour) -> None:
             pause.wait(0.004)
         sock.sendall(b"250 taken\r\n")
         sock.recv(100)
+        sock.sendall(b"221 bye\r\n")
 
     timeouts = ehlo.Timeouts(content=0.4)
     with peer(read_slowly) as server:

@@ -230,14 +230,17 @@ def test_a_client_that_hangs_up_while_the_server_speaks() -> None:
 
 
 def test_a_client_that_resets() -> None:
-    with (
-        pytest.raises(ScriptMismatch, match="the connection is closed"),
-        ScriptServer(Script.parse("S: 220 hi\nC: NOOP")) as server,
-    ):
+    def reset(server: ScriptServer) -> None:
         sock = socket.create_connection((server.host, server.port))
         sock.recv(100)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
+
+    with (
+        pytest.raises(ScriptMismatch, match="the connection is closed"),
+        ScriptServer(Script.parse("S: 220 hi\nC: NOOP")) as server,
+    ):
+        reset(server)
 
 
 def test_a_script_that_nobody_finished(monkeypatch: pytest.MonkeyPatch) -> None:

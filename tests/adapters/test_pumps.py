@@ -98,7 +98,7 @@ def test_a_steady_upload_outlasts_the_timeout(adapter: Colour) -> None:
 
     timeouts = ehlo.Timeouts(content=0.4)
     with peer(read_slowly) as server:
-        receipt = adapter.send(LARGE[:2_000_000], server.url, envelope=TO_BOB, timeouts=timeouts)
+        receipt = adapter.send(LARGE, server.url, envelope=TO_BOB, timeouts=timeouts)
     assert receipt.accepted
 
 
@@ -172,6 +172,37 @@ def test_last_words_are_read_when_a_write_fails() -> None:
         with pytest.raises(ehlo.ConnectionLost):
             pump._write(Phase.CONTENT)
         assert link.connection.next_event() is not ehlo.NEED_DATA
+
+
+def test_a_reset_found_before_a_command() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = Settings.of("smtp://127.0.0.1", {}).link(lambda: 0.0)
+        pump = BlockingPump(Failing(ours), link, ehlo.Timeouts())
+        theirs.sendall(b"220 hi\r\n")
+        pump.run(ehlo.dialogues.greet(link.connection))
+        theirs.sendall(b"x")
+        Failing.broken = True
+        try:
+            with pytest.raises(ehlo.ConnectionLost):
+                pump.run(ehlo.dialogues.perform(link.connection, ehlo.commands.Noop()))
+        finally:
+            Failing.broken = False
+
+
+class Failing(socket.socket):
+    """A socket whose reads fail from a moment on that the test chooses."""
+
+    broken = False
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
+
+    @override
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if self.broken:
+            raise ConnectionResetError
+        return super().recv(bufsize, flags)
 
 
 # -- asyncio ---------------------------------------------------------------------------------------

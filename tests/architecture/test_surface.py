@@ -41,6 +41,10 @@ def test_the_adapters_load_at_first_use() -> None:
     assert "ehlo.testing" in loaded_by("import ehlo; ehlo.testing.Server")
 
 
+def test_what_loads_at_first_use_is_the_module() -> None:
+    assert ehlo.__getattr__("blocking") is ehlo.blocking
+
+
 def test_what_does_not_exist_says_so() -> None:
     with pytest.raises(AttributeError, match="'ehlo' has no attribute 'nothing'"):
         _ = ehlo.nothing

@@ -130,10 +130,12 @@ def _complete(
 ) -> None:
     for name in _NEVER_SENT:
         del clone[name]  # makes a new list of fields: the copy shared the old one
-    names = {name for name, _ in fields}
+    names = {name for name, value in fields if value.strip()}  # an empty field says nothing
     if "date" not in names:
+        del clone["Date"]
         clone.set_raw("Date", format_date(now()))
     if "message-id" not in names:
+        del clone["Message-ID"]
         author = author_of(fields) or envelope.sender
         clone.set_raw("Message-ID", new_message_id(author, make_id))
 

@@ -280,6 +280,12 @@ def test_no_encoded_word_stands_in_quotes(name: str) -> None:  # H2
         assert "," not in piece or piece.startswith('"')
 
 
+def test_a_short_name_is_left_whole_and_a_long_one_is_not() -> None:
+    assert phrase("x" * 60) == ["x" * 60]
+    assert phrase("x." * 30) == [f'"{"x." * 30}"']
+    assert all(map(WORD.fullmatch, phrase("x" * 61)))
+
+
 def test_many_mailboxes_survive_folding() -> None:  # H2
     mailboxes = [
         Mailbox(Address(f"user{number}@example.org"), name) for number, name in enumerate(NAMES)

@@ -231,6 +231,17 @@ def test_a_message_gets_an_identifier_in_its_authors_domain(
     assert sent(message, Envelope(sender, "b@x")).message_id == f"<id0@{domain}>"
 
 
+@pytest.mark.parametrize("blank", [b"", b" ", b"\n  "])
+@pytest.mark.parametrize("parse", [parsed, legacy])
+def test_an_empty_date_or_message_id_is_none(
+    parse: Callable[[bytes], AnyMessage], blank: bytes
+) -> None:
+    fields = b"Date:" + blank + b"\nMessage-ID:" + blank + b"\nFrom: a@x\nTo: b@x\n\n"
+    outgoing = sent(parse(fields))
+    assert outgoing.message_id == "<id0@x>"
+    assert b"Date: Thu, 29 Feb 2024 12:30:05 +0000\r\n" in outgoing.content
+
+
 # --- address fields -------------------------------------------------------------------------------
 
 NAMES = [
@@ -379,6 +390,29 @@ def test_a_subject_arrives_as_it_is(subject: str) -> None:
     with_header["Subject"] = ANY_HEADER(subject, "utf-8")
     written = raw_field(sent(with_header).content, b"Subject")
     assert str(make_header(decode_header(written))) == subject
+
+
+@pytest.mark.xfail(reason="bug: the package encodes identifiers that are longer than a line")
+@pytest.mark.parametrize("name", ["List-Unsubscribe", "References", "In-Reply-To"])
+def test_long_identifiers_are_not_encoded(name: str) -> None:
+    message = simple()
+    message[name] = f"<https://example.org/{'u' * 100}>"
+    assert raw_field(sent(message).content, name.encode()) == message[name]
+
+
+def test_signed_parts_are_left_as_they_are() -> None:
+    part = (
+        b'Content-Type: text/plain;\r\n  charset="us-ascii"\r\n'
+        b"X-Long: " + b"word " * 40 + b"end\r\n"
+        b"To: =?utf-8?q?a?= <a@b>,\r\n   c@d\r\n\r\nbody \r\n.\r\nFrom here"
+    )
+    source = (
+        b"From: a@x\r\nTo: b@x\r\nContent-Type: multipart/signed; boundary=b;\r\n"
+        b' protocol="application/pgp-signature"\r\n\r\n--b\r\n' + part + b"\r\n--b\r\n"
+        b"Content-Type: application/pgp-signature\r\n\r\nsignature\r\n--b--\r\n"
+    )
+    for parse in (parsed, legacy):
+        assert b"--b\r\n" + part + b"\r\n--b\r\n" in sent(parse(source)).content
 
 
 INJECTIONS = ["\r\nBcc: e@x", "\nBcc: e@x", "\rBcc: e@x", "\r\n\r\nbody", "\n", "\0", "\r\n"]

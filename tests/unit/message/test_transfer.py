@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import base64
 import quopri
+from collections.abc import Callable
 
 import pytest
 
 from ehlo.message.bodies import base64_body, crlf, seven_bit_body, text_body
 
 BLOCK = 41_040  # octets encoded at a time
+DECODE: dict[str, Callable[[bytes], bytes]] = {
+    "7bit": bytes,
+    "base64": base64.b64decode,
+    "quoted-printable": quopri.decodestring,
+}
 UUML = "\u00fc"
 EMOJI = "\U0001f4e7"
 SIZES = [
@@ -100,14 +106,13 @@ def test_a_text_gets_the_encoding_that_suits_it(  # D3 D4
 ) -> None:
     body = text_body(text)
     octets = b"".join(body.chunks)
-    decode = {"base64": base64.b64decode, "quoted-printable": quopri.decodestring}.get(encoding)
     assert body.encoding == encoding
     assert octets.isascii()
     assert not octets or octets.endswith(b"\r\n")
     assert max(map(len, octets.split(b"\r\n"))) <= (998 if encoding == "7bit" else 76)
     assert b"\r" not in octets.replace(b"\r\n", b"")
     assert b"\n" not in octets.replace(b"\r\n", b"")
-    decoded = (decode(octets) if decode else octets).replace(b"\r\n", b"\n").decode()
+    decoded = DECODE[encoding](octets).replace(b"\r\n", b"\n").decode()
     assert decoded == (text if read is None else read)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from inspect import signature
 from typing import Any
 
 from hypothesis import given
@@ -114,13 +115,19 @@ def test_a_subject_reads_as_it_was_written(subject: str) -> None:  # H1
     assert message["X-Copy"] == subject
 
 
+def read_addresses(value: str) -> list[tuple[str, str]]:
+    """Read with the standard library, without the strict mode that refuses address literals."""
+    lenient = {"strict": False} if "strict" in signature(getaddresses).parameters else {}
+    return getaddresses([value], **lenient)
+
+
 @given(st.lists(MAILBOXES, min_size=1, max_size=8))
 def test_mailboxes_read_as_they_were_written(mailboxes: list[Mailbox]) -> None:  # H2
     message = Message(from_=mailboxes, sender="s@x", to=mailboxes)
     header = checked(octets_of(message))
     for name in ("From", "To"):
         value = field(header, name)
-        found = [(str(make_header(decode_header(n))), spec) for n, spec in getaddresses([value])]
+        found = [(str(make_header(decode_header(n))), spec) for n, spec in read_addresses(value)]
         assert found == [(one.name, one.address.spec) for one in mailboxes]
         # our own reader finds the same addresses, and encoded words for names
         assert [one.address for one in parse_mailboxes(value)] == [one.address for one in mailboxes]

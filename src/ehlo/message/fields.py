@@ -15,7 +15,14 @@ from ehlo.text import refuse_control_characters, require_str
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["FIELD_NAME", "check_message_id", "extra_field", "extra_fields", "mailboxes"]
+__all__ = [
+    "FIELD_NAME",
+    "check_message_id",
+    "extra_field",
+    "extra_fields",
+    "is_taken_literally",
+    "mailboxes",
+]
 
 FIELD_NAME: Final = re.compile(rf"[!-9;-~]{{1,{FIELD_NAME_MAX}}}")
 """A field's name (RFC 5322 section 2.2)."""
@@ -142,6 +149,18 @@ def extra_field(name: str, value: str) -> str:
         InvalidInput: The field's value has a form (mailboxes, identifiers), and not this one.
     """
     return _writer(name.lower())(name, value)
+
+
+def is_taken_literally(name: str) -> bool:
+    """Return whether readers take the words of a field as they are, so that none may be encoded.
+
+    Args:
+        name: The field's name, in any case.
+
+    Returns:
+        True for identifiers and links: References, List-Unsubscribe and their like.
+    """
+    return name.lower() == "message-id" or _writer(name.lower()) is identifiers
 
 
 def _writer(name: str) -> Callable[[str, str], str]:

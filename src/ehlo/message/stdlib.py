@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from ehlo.errors import InvalidAddress, InvalidInput
 from ehlo.message.bodies import crlf
 from ehlo.message.dates import format_date
-from ehlo.message.fields import FIELD_NAME
+from ehlo.message.fields import FIELD_NAME, is_taken_literally
 from ehlo.message.header_source import (
     Fields,
     author_of,
@@ -29,7 +29,7 @@ from ehlo.message.header_source import (
     readable,
     unfolded,
 )
-from ehlo.message.headers import LINE_MAX, address_groups
+from ehlo.message.headers import LINE_MAX, address_groups, identifiers
 from ehlo.message.mailboxes import parse_groups
 from ehlo.message.octets import LINE_OCTETS_MAX
 from ehlo.message.writing import new_identifier, new_message_id
@@ -186,6 +186,9 @@ def _field(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see 
     unfolded(name, source)
     if _is_short(name, source) and not (is_decoded and _ENCODED in source):
         return f"{name}: {source}\r\n"
+    if is_decoded and source.isascii() and is_taken_literally(name):
+        # The package would encode whatever is longer than a line, and so break links.
+        return identifiers(name, source)
     written = None
     if name.lower() in _ADDRESS_FIELDS:
         written = _address_field(name, source, as_source=source.isascii() and not is_decoded)

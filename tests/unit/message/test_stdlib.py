@@ -392,7 +392,6 @@ def test_a_subject_arrives_as_it_is(subject: str) -> None:
     assert str(make_header(decode_header(written))) == subject
 
 
-@pytest.mark.xfail(reason="bug: the package encodes identifiers that are longer than a line")
 @pytest.mark.parametrize("name", ["List-Unsubscribe", "References", "In-Reply-To"])
 def test_long_identifiers_are_not_encoded(name: str) -> None:
     message = simple()

@@ -174,7 +174,30 @@ class Greeting(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Ehlo(Command):
+class _Hello(Command):
+    """What EHLO and HELO share.
+
+    Attributes:
+        name: The client's host name, or an address literal such as `[192.0.2.1]`.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither.
+
+        Raises:
+            InvalidInput: The name is neither a host name nor an address literal.
+        """
+        _check_hello_name(self.name)
+
+    @override
+    def _line(self) -> str:
+        return f"{self.verb} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ehlo(_Hello):
     """EHLO: open the session and ask for the server's extensions (RFC 5321 section 4.1.1.1).
 
     Attributes:
@@ -182,23 +205,10 @@ class Ehlo(Command):
     """
 
     verb = Verb.EHLO
-    name: str
-
-    def __post_init__(self) -> None:
-        """Refuse what is neither.
-
-        Raises:
-            InvalidInput: The name is neither a host name nor an address literal.
-        """
-        _check_hello_name(self.name)
-
-    @override
-    def _line(self) -> str:
-        return f"EHLO {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Helo(Command):
+class Helo(_Hello):
     """HELO: open the session with a server that does not know EHLO (RFC 5321 section 4.1.1.1).
 
     Attributes:
@@ -206,19 +216,6 @@ class Helo(Command):
     """
 
     verb = Verb.HELO
-    name: str
-
-    def __post_init__(self) -> None:
-        """Refuse what is neither.
-
-        Raises:
-            InvalidInput: The name is neither a host name nor an address literal.
-        """
-        _check_hello_name(self.name)
-
-    @override
-    def _line(self) -> str:
-        return f"HELO {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +399,53 @@ class Rset(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Noop(Command):
+class _Remark(Command):
+    """What commands share that may have an argument.
+
+    Attributes:
+        argument: Any text on one line; empty for none.
+    """
+
+    argument: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It holds a control character, or begins or ends with a blank.
+        """
+        _check_argument(f"the argument of {self.verb}", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"{self.verb} {self.argument}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question(Command):
+    """What commands share that must have an argument.
+
+    Attributes:
+        argument: Any text on one line.
+    """
+
+    argument: str
+
+    def __post_init__(self) -> None:
+        """Refuse an argument that no line may hold.
+
+        Raises:
+            InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
+        """
+        _check_required(f"the argument of {self.verb}", self.argument)
+
+    @override
+    def _line(self) -> str:
+        return f"{self.verb} {self.argument}"
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(_Remark):
     """NOOP: do nothing (RFC 5321 section 4.1.1.9).
 
     Attributes:
@@ -410,23 +453,10 @@ class Noop(Command):
     """
 
     verb = Verb.NOOP
-    argument: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse an argument that no line may hold.
-
-        Raises:
-            InvalidInput: It holds a control character, or begins or ends with a blank.
-        """
-        _check_argument("the argument of NOOP", self.argument)
-
-    @override
-    def _line(self) -> str:
-        return f"NOOP {self.argument}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
-class Vrfy(Command):
+class Vrfy(_Question):
     """VRFY: ask whether a user exists (RFC 5321 section 4.1.1.6).
 
     Attributes:
@@ -434,23 +464,10 @@ class Vrfy(Command):
     """
 
     verb = Verb.VRFY
-    argument: str
-
-    def __post_init__(self) -> None:
-        """Refuse an argument that no line may hold.
-
-        Raises:
-            InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
-        """
-        _check_required("the argument of VRFY", self.argument)
-
-    @override
-    def _line(self) -> str:
-        return f"VRFY {self.argument}"
 
 
 @dataclass(frozen=True, slots=True)
-class Expn(Command):
+class Expn(_Question):
     """EXPN: ask who is on a mailing list (RFC 5321 section 4.1.1.7).
 
     Attributes:
@@ -458,23 +475,10 @@ class Expn(Command):
     """
 
     verb = Verb.EXPN
-    argument: str
-
-    def __post_init__(self) -> None:
-        """Refuse an argument that no line may hold.
-
-        Raises:
-            InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
-        """
-        _check_required("the argument of EXPN", self.argument)
-
-    @override
-    def _line(self) -> str:
-        return f"EXPN {self.argument}"
 
 
 @dataclass(frozen=True, slots=True)
-class Help(Command):
+class Help(_Remark):
     """HELP: ask for help (RFC 5321 section 4.1.1.8).
 
     Attributes:
@@ -482,19 +486,6 @@ class Help(Command):
     """
 
     verb = Verb.HELP
-    argument: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse an argument that no line may hold.
-
-        Raises:
-            InvalidInput: It holds a control character, or begins or ends with a blank.
-        """
-        _check_argument("the argument of HELP", self.argument)
-
-    @override
-    def _line(self) -> str:
-        return f"HELP {self.argument}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class Link:
 
     def say_goodbye(self) -> None:
         """Put TLS's own farewell into `unsent`, so that the server sees an orderly end."""
-        if self._tls is not None and self._tls.established:
+        if self._tls is not None:
             self._tls.close()
             self.unsent += self._tls.records_to_send()
 

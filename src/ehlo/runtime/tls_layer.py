@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from ehlo.tls import TlsFacts
@@ -17,36 +18,47 @@ from ehlo.tls import TlsFacts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["TlsLayer"]
+__all__ = ["TlsLayer", "TlsSide"]
 
 _READ: Final = 65_536
 
 
+class TlsSide(Enum):
+    """Who one is in a handshake."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
 class TlsLayer:
-    """The client's side of one TLS connection.
+    """One side of one TLS connection.
 
     Args:
         context: The caller's or the default context.
         server_hostname: The name for SNI and verification; None where the context checks none.
+        side: Which side it is; the server's is for the testing kit.
 
     Raises:
         ValueError: The context checks names, and there is none.
 
     Attributes:
         established: Whether the handshake is complete.
-        closed: Whether the server said that it will send no more (close_notify).
+        closed: Whether the peer said that it will send no more (close_notify).
     """
 
-    def __init__(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        side: TlsSide = TlsSide.CLIENT,
+    ) -> None:
         if context.check_hostname and not server_hostname:
             # `wrap_bio` would then check no name at all, and say nothing.
             msg = "there is no server_hostname to verify the certificate for"
             raise ValueError(msg)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=False, server_hostname=server_hostname
-        )
+        self._object = context.wrap_bio(self._incoming, self._outgoing, is_server, server_hostname)
         self.established = False
         self.closed = False
 
@@ -112,6 +124,8 @@ class TlsLayer:
 
     def close(self) -> None:
         """Say close_notify; a failure to is of no consequence at the end of a session."""
+        if not self.established:
+            return
         with suppress(ssl.SSLError):
             self._object.unwrap()
 

@@ -67,43 +67,8 @@ def check_identity(username: str, password: Secret) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """PLAIN (RFC 4616): user and password, in the clear, in one message.
-
-    Attributes:
-        username: The authentication identity.
-        password: Its password.
-    """
-
-    username: str
-    password: Secret
-
-    def __post_init__(self) -> None:
-        """Refuse what would move the fields of the message.
-
-        Raises:
-            InvalidInput: The user name or the password holds a control character.
-        """
-        check_identity(self.username, self.password)
-
-    @property
-    def name(self) -> str:
-        """The registered name."""
-        return "PLAIN"
-
-    @property
-    def hidden(self) -> tuple[Secret, ...]:
-        """The password."""
-        return (self.password,)
-
-    def exchange(self) -> Exchange:
-        """Begin one exchange: an initial response, and nothing after it."""
-        yield b"\0%b\0%b" % (self.username.encode(), self.password.reveal().encode())
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """LOGIN (draft-murchison-sasl-login): user, then password, in the clear.
+class _WithPassword:
+    """What mechanisms share that send a user name and a password as they are.
 
     Attributes:
         username: The user name.
@@ -117,19 +82,43 @@ class Login:
         """Refuse what no mechanism can carry.
 
         Raises:
-            InvalidInput: The user name or the password holds a control character.
+            InvalidInput: The user name or the password is empty or holds a control character.
         """
         check_identity(self.username, self.password)
 
     @property
     def name(self) -> str:
         """The registered name."""
-        return "LOGIN"
+        return type(self).__name__.upper()
 
     @property
     def hidden(self) -> tuple[Secret, ...]:
         """The password."""
         return (self.password,)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain(_WithPassword):
+    """PLAIN (RFC 4616): user and password, in the clear, in one message.
+
+    Attributes:
+        username: The authentication identity.
+        password: Its password.
+    """
+
+    def exchange(self) -> Exchange:
+        """Begin one exchange: an initial response, and nothing after it."""
+        yield b"\0%b\0%b" % (self.username.encode(), self.password.reveal().encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Login(_WithPassword):
+    """LOGIN (draft-murchison-sasl-login): user, then password, in the clear.
+
+    Attributes:
+        username: The user name.
+        password: Its password.
+    """
 
     def exchange(self) -> Exchange:
         """Begin one exchange: whatever the prompts say, the user comes first."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from typing_extensions import override
 
+from ehlo.runtime.tls_layer import TlsLayer, TlsSide
 from ehlo.testing._actions import Close, Reset, Send, StartTls, Wait
 from ehlo.testing._connection import ServerConnection
 from ehlo.testing._records import Records
 from ehlo.testing._state import Mode
-from ehlo.testing._tls import TlsLayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,7 +176,7 @@ class Transport(asyncio.Protocol):
         self._advance()
 
     def _decrypt(self, tls: TlsLayer, octets: bytes) -> bytes:
-        plaintext = tls.receive(octets)
+        plaintext = b"".join(tls.receive(octets))
         role = self._current_role()
         if tls.established and role.mode is Mode.TLS:
             role.tls_started()
@@ -240,8 +240,8 @@ class Transport(asyncio.Protocol):
         self._unsent.clear()
         if self._tls is not None:
             if octets:
-                self._tls.send(octets)
-            octets = self._tls.data_to_send()
+                self._tls.send([octets])
+            octets = self._tls.records_to_send()
         if octets:
             self._current_transport().write(octets)
 
@@ -250,7 +250,7 @@ class Transport(asyncio.Protocol):
             raise RuntimeError(
                 "StartTls needs a connection without TLS and a server with a context"
             )
-        self._tls = TlsLayer(self._shared.context)
+        self._tls = TlsLayer(self._shared.context, side=TlsSide.SERVER)
 
     def _close(self) -> None:
         """Send what is left and FIN, then wait for the client's.

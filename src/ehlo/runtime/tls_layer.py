@@ -58,7 +58,9 @@ class TlsLayer:
             raise ValueError(msg)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, is_server, server_hostname)
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, side is TlsSide.SERVER, server_hostname
+        )
         self.established = False
         self.closed = False
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from ehlo import commands, dialogues
 from ehlo.address import Address
 from ehlo.asyncio._pump import Pump
-from ehlo.errors import ConnectFailed, Timeout
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, OnRefusal
+from ehlo.runtime.driving import not_connected
 from ehlo.runtime.options import Settings
 from ehlo.runtime.session_facts import SessionFacts
 
@@ -139,12 +139,8 @@ async def _connect(settings: Settings, end: float | None) -> Pump:
                 await loop.create_unix_connection(lambda: pump, endpoint.path)
             else:
                 await loop.create_connection(lambda: pump, endpoint.host, endpoint.port)
-    except TimeoutError as exc:
-        msg = f"no connection to {endpoint} within {timeout:g} seconds"
-        raise Timeout(msg, phase=Phase.CONNECT) from exc
     except OSError as exc:
-        msg = f"no connection to {endpoint}: {exc}"
-        raise ConnectFailed(msg, phase=Phase.CONNECT) from exc
+        raise not_connected(endpoint, exc) from exc
     return pump
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from ehlo import commands, dialogues
 from ehlo.address import Address
 from ehlo.blocking._pump import Pump
-from ehlo.errors import ConnectFailed, Timeout
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, OnRefusal
+from ehlo.runtime.driving import not_connected
 from ehlo.runtime.options import Settings
 from ehlo.runtime.session_facts import SessionFacts
 
@@ -107,12 +107,8 @@ def _connect(settings: Settings, end: float | None) -> socket.socket:
         if endpoint.path:
             return _connect_unix(endpoint.path, timeout)
         sock = socket.create_connection((endpoint.host, endpoint.port), timeout)
-    except TimeoutError as exc:
-        msg = f"no connection to {endpoint} within {timeout:g} seconds"
-        raise Timeout(msg, phase=Phase.CONNECT) from exc
     except OSError as exc:
-        msg = f"no connection to {endpoint}: {exc}"
-        raise ConnectFailed(msg, phase=Phase.CONNECT) from exc
+        raise not_connected(endpoint, exc) from exc
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ehlo.errors import ConnectionLost, LocalProtocolError, SMTPError, Timeout
+from ehlo.errors import ConnectFailed, ConnectionLost, LocalProtocolError, SMTPError, Timeout
+from ehlo.phase import Phase
 
 if TYPE_CHECKING:
-    from ehlo.phase import Phase
+    from ehlo.endpoint import Endpoint
     from ehlo.runtime.link import Link
 
-__all__ = ["Turn", "lost", "timed_out", "told"]
+__all__ = ["Turn", "lost", "not_connected", "timed_out", "told"]
 
 
 class Turn:
@@ -65,6 +66,21 @@ def lost(phase: Phase, cause: BaseException | None) -> ConnectionLost:
     error = ConnectionLost(f"the connection was lost while {phase.phrase}{why}", phase=phase)
     error.__cause__ = cause
     return error
+
+
+def not_connected(endpoint: Endpoint, cause: OSError) -> ConnectionLost:
+    """Return the error for a connection that did not come about.
+
+    Args:
+        endpoint: Where it should have gone.
+        cause: What the system, or a deadline, said.
+
+    Returns:
+        The error: a `Timeout` if time was the trouble.
+    """
+    if isinstance(cause, TimeoutError):
+        return Timeout(f"no connection to {endpoint} in time", phase=Phase.CONNECT)
+    return ConnectFailed(f"no connection to {endpoint}: {cause}", phase=Phase.CONNECT)
 
 
 def timed_out(phase: Phase, seconds: float) -> Timeout:

@@ -46,7 +46,9 @@ _SCHEMES: Mapping[str, _Scheme] = {
     "smtp+unix": _Scheme(Tls.NONE, 0),
 }
 
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+# Labels of 1 to 63 octets (RFC 1035 section 2.3.4); underscores are met in the field.
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 
 def _is_ip(host: str) -> bool:
@@ -93,6 +95,7 @@ class Endpoint:
         Raises:
             InvalidInput: Neither host nor path, or both, or a port outside 1 to 65535.
         """
+        object.__setattr__(self, "tls", chosen(Tls, self.tls))
         if bool(self.host) == bool(self.path):
             msg = "an endpoint has either a host or the path of a unix socket"
             raise InvalidInput(msg)

@@ -34,17 +34,12 @@ from support.tls import client_context, server_context
 
 MESSAGE = b"Subject: Notes\r\n\r\nPlain words.\r\n"
 TO_BOB = ehlo.Envelope("ada@example.org", "bob@example.com")
-SHORT = ehlo.Timeouts(
-    connect=5,
-    greeting=0.05,
-    mail=0.05,
-    rcpt=0.05,
-    data=0.05,
-    content=0.05,
-    end_of_content=0.05,
-    command=0.05,
-    quit=0.05,
-)
+FIELDS = {"(greeting)": "greeting", "EHLO": "command", ".": "end_of_content"}
+
+
+def impatient(command: str) -> ehlo.Timeouts:
+    """Return timeouts that are short where the server will be silent, and nowhere else."""
+    return ehlo.Timeouts(**{FIELDS.get(command, command.lower()): 0.05})
 
 
 @pytest.fixture(autouse=True)
@@ -108,9 +103,10 @@ def test_octets_that_come_between_the_220_and_the_handshake_are_refused(adapter:
 def test_a_silent_server_times_out(
     adapter: Colour, command: str, phase: ehlo.Phase, outcome: ehlo.Outcome
 ) -> None:
+    timeouts = impatient(command)
     with Server(ServerOptions(answers={command: Silence()})) as server:
         with pytest.raises(ehlo.SMTPError) as caught:
-            adapter.send(MESSAGE, server.url, envelope=TO_BOB, timeouts=SHORT)
+            adapter.send(MESSAGE, server.url, envelope=TO_BOB, timeouts=timeouts)
     error = caught.value
     assert (error.phase, error.outcome) == (phase, outcome)
     cause = error.__cause__ if outcome is ehlo.Outcome.UNKNOWN else error
@@ -136,13 +132,13 @@ def test_a_server_that_drips_times_out(adapter: Colour) -> None:
         thread = threading.Thread(target=release)
         thread.start()
         with pytest.raises(ehlo.Timeout):
-            adapter.connect(server.url, timeouts=SHORT)
+            adapter.connect(server.url, timeouts=impatient("(greeting)"))
         stop.set()
         thread.join()
 
 
 def test_the_total_bounds_a_call(adapter: Colour) -> None:
-    timeouts = ehlo.Timeouts(total=0.05)
+    timeouts = ehlo.Timeouts(total=0.3)
     with Server(ServerOptions(answers={"EHLO": Silence()})) as server:
         with pytest.raises(ehlo.Timeout) as caught:
             adapter.send(MESSAGE, server.url, envelope=TO_BOB, timeouts=timeouts)

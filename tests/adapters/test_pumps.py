@@ -14,13 +14,14 @@ from typing_extensions import override
 
 import ehlo
 import ehlo.asyncio
+import ehlo.blocking
 from ehlo.asyncio._pump import Pump as AsyncioPump
 from ehlo.blocking._pump import Pump as BlockingPump
 from ehlo.blocking._pump import _by_poll, _by_select
 from ehlo.dialogues import Dialogue, Flush, Receive
 from ehlo.phase import Phase
 from ehlo.runtime.options import Settings
-from ehlo.testing import Server
+from ehlo.testing import Server, ServerOptions, Silence
 from support.colours import Colour
 from support.tls import client_context, server_context
 
@@ -96,7 +97,7 @@ def test_a_steady_upload_outlasts_the_timeout(adapter: Colour) -> None:
         sock.recv(100)
         sock.sendall(b"221 bye\r\n")
 
-    timeouts = ehlo.Timeouts(content=0.4)
+    timeouts = ehlo.Timeouts(content=2)
     with peer(read_slowly) as server:
         receipt = adapter.send(LARGE, server.url, envelope=TO_BOB, timeouts=timeouts)
     assert receipt.accepted
@@ -110,10 +111,24 @@ def test_a_refusal_behind_which_the_server_breaks_off(adapter: Colour) -> None:
         sock.sendall(b"552 5.3.4 Enough\r\n")
         reset(sock)
 
-    with peer(refuse) as server, pytest.raises(ehlo.SMTPError) as caught:
+    with peer(refuse) as server, pytest.raises(ehlo.ContentRefused) as caught:
         adapter.send(LARGE, server.url, envelope=TO_BOB)
-    assert isinstance(caught.value, ehlo.ContentRefused | ehlo.ConnectionLost)
-    assert caught.value.outcome in {ehlo.Outcome.REFUSED, ehlo.Outcome.NOT_SENT}
+    assert caught.value.reply.code == 552
+    assert not caught.value.connection_usable
+
+
+@pytest.mark.slow
+def test_the_total_holds_a_server_that_takes_octets_steadily(adapter: Colour) -> None:
+    pause = threading.Event()
+
+    def read_for_ever(sock: socket.socket) -> None:
+        while sock.recv(16_384):
+            pause.wait(0.002)
+
+    timeouts = ehlo.Timeouts(total=0.3)
+    with peer(read_for_ever) as server, pytest.raises(ehlo.Timeout) as caught:
+        adapter.send(LARGE * 3, server.url, envelope=TO_BOB, timeouts=timeouts)
+    assert caught.value.outcome is ehlo.Outcome.NOT_SENT
 
 
 def test_a_server_that_closes_during_the_handshake(adapter: Colour) -> None:
@@ -143,6 +158,36 @@ def test_tls_over_a_unix_socket_needs_a_name_to_verify(adapter: Colour, tmp_path
             assert session.tls.version == "TLSv1.3"
 
 
+def test_octets_called_unsent_are_not_sent_after_all() -> None:
+    """A need that cannot be met any more takes what was left of it along."""
+
+    async def main() -> None:
+        pump = new_pump()
+        wire = cast("Wire", pump.transport)
+        wire.backlog = 100
+        asyncio.get_running_loop().call_soon(pump.eof_received)
+        with pytest.raises(ehlo.ConnectionLost):
+            await pump.run(flush(Phase.RCPT))
+        assert wire.aborted
+
+    asyncio.run(main())
+
+
+def test_a_session_that_another_task_closes() -> None:
+    async def main(server: Server) -> None:
+        session = await ehlo.asyncio.connect(server.url)
+        noop = asyncio.create_task(session.noop())
+        await asyncio.sleep(0)
+        with pytest.raises(ehlo.LocalProtocolError, match="busy"):
+            await session.quit()
+        await session.close()
+        with pytest.raises(ehlo.ConnectionLost, match="closed by another task"):
+            await noop
+
+    with Server(ServerOptions(answers={"NOOP": Silence()})) as server:
+        asyncio.run(main(server))
+
+
 # -- Blocking --------------------------------------------------------------------------------------
 
 
@@ -159,6 +204,15 @@ def test_waiting_for_a_socket(make: Callable[[socket.socket], Callable[..., bool
         ours.recv(1)
         theirs.close()
         assert wait(1, writing=False)
+
+
+def test_connecting_that_is_interrupted_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(socket.socket, "connect", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ehlo.blocking.connect("smtp://127.0.0.1:9")
 
 
 def test_last_words_are_read_when_a_write_fails() -> None:
@@ -215,10 +269,12 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.backlog = 0
+        self.aborted = False
         self.pump: AsyncioPump | None = None
 
     @override
     def abort(self) -> None:
+        self.aborted = True
         self.close()
 
     @override
@@ -301,7 +357,7 @@ def test_trouble_between_two_dialogues_is_kept_for_the_next() -> None:
 
 def test_a_timer_that_outlives_its_dialogue() -> None:
     async def main() -> None:
-        pump = new_pump(ehlo.Timeouts(greeting=0.01, command=0.03))
+        pump = new_pump(ehlo.Timeouts(greeting=0.05, command=0.1))
         connection = pump.link.connection
         greeting = asyncio.create_task(pump.run(ehlo.dialogues.greet(connection)))
         await asyncio.sleep(0)
@@ -319,13 +375,13 @@ def test_a_timer_that_outlives_its_dialogue() -> None:
 
 def test_a_timer_in_an_idle_session_does_nothing() -> None:
     async def main() -> None:
-        pump = new_pump(ehlo.Timeouts(greeting=0.01))
+        pump = new_pump(ehlo.Timeouts(greeting=0.05))
         connection = pump.link.connection
         greeting = asyncio.create_task(pump.run(ehlo.dialogues.greet(connection)))
         await asyncio.sleep(0)
         hear(pump, b"220 hi\r\n")
         await greeting
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.06)
         assert connection.is_in_step
         pump.connection_lost(None)
 

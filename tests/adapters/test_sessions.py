@@ -1,6 +1,7 @@
 """Both adapters against the embedded server: every verb, every kind of connection."""
 
 import socket
+import traceback
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,48 @@ def test_quit_that_is_refused_or_not_answered_is_no_failure(adapter: Colour) -> 
         with Server(ServerOptions(answers={"QUIT": answer})) as server:
             receipt = adapter.send(MESSAGE, server.url, envelope=TO_BOB)
         assert receipt.accepted
+
+
+def test_an_option_that_there_is_not(adapter: Colour) -> None:
+    """A misspelt option must not be lost without a word: it may be the one that protects."""
+    with Server() as server:
+        with pytest.raises(TypeError, match="no option 'timeout'; there are auth, "):
+            adapter.connect(server.url, timeout=5)
+        with pytest.raises(TypeError, match="no option 'ssl_contxt'"):
+            adapter.send(MESSAGE, server.url, envelope=TO_BOB, ssl_contxt=None)
+        assert not server.commands
+
+
+def test_addresses_that_are_not_ascii_need_smtputf8(adapter: Colour) -> None:
+    with Server() as server, adapter.connect(server.url) as session:
+        assert session.mail("grün@example.org").is_positive
+        assert server.commands[-1].line == "MAIL FROM:<grün@example.org> SMTPUTF8"
+    with (
+        Server(ServerOptions(capabilities=())) as server,
+        adapter.connect(server.url) as session,
+    ):
+        with pytest.raises(ehlo.CapabilityMissing):
+            session.mail("grün@example.org")
+        assert session.is_idle
+        session.execute("VRFY grün")
+        assert [command.verb for command in server.commands] == ["EHLO", "VRFY"]
+
+
+def test_content_that_is_no_octets_opens_nothing(adapter: Colour) -> None:
+    with Server() as server, adapter.connect(server.url) as session:
+        session.mail("ada@example.org")
+        session.rcpt("bob@example.com")
+        with pytest.raises(TypeError):
+            session.data("text")
+        assert [command.verb for command in server.commands] == ["EHLO", "MAIL", "RCPT"]
+
+
+def test_no_traceback_shows_the_password(adapter: Colour) -> None:
+    with Server(ServerOptions(users={"ada": "right"})) as server:
+        url = f"smtp://ada:hunter2@{server.host}:{server.port}"
+        with pytest.raises(ehlo.AuthenticationRefused) as caught:
+            adapter.send(MESSAGE, url, envelope=TO_BOB)
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    ours = [frame for frame in frames if "ehlo" in frame.filename and "tests" not in frame.filename]
+    assert ours
+    assert "hunter2" not in str([frame.locals for frame in ours])

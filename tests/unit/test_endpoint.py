@@ -219,7 +219,7 @@ def test_what_is_no_endpoint_is_refused(options: dict[str, Any], why: str) -> No
         Endpoint(**options)
 
 
-@pytest.mark.parametrize("host", ["a" * 255, "_dmarc.example", "a", "1", "::", "::1"])
+@pytest.mark.parametrize("host", ["a" * 63 + ".b" * 96, "_dmarc.example", "a", "1", "::", "::1"])
 def test_what_may_be_a_host(host: str) -> None:
     assert Endpoint(host=host, port=65535).host == host
 
@@ -338,3 +338,15 @@ def test_endpoints_are_values() -> None:
     assert hash(unpickled(endpoint)) == hash(endpoint)
     assert Endpoint.from_url("smtps://ada:hunter2@mx.example.com") == WITH_PASSWORD
     assert Endpoint.from_url("smtps://ada:hunter3@mx.example.com") != WITH_PASSWORD
+
+
+def test_a_policy_is_never_taken_for_none_because_it_is_a_string() -> None:  # L3
+    assert Endpoint(host="mx", port=25, tls="implicit").tls is Tls.IMPLICIT  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="Tls is one of"):
+        Endpoint(host="mx", port=25, tls="starttls-required")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".com", ".a", "-a"])
+def test_labels_of_a_host_name_have_1_to_63_octets(host: str) -> None:
+    with pytest.raises(InvalidInput, match="not a host name"):
+        Endpoint.from_url(f"smtp://{host}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
@@ -170,6 +171,8 @@ class Pump(asyncio.BufferedProtocol):
             self.link.connection.receive_eof()
         else:
             phase = Phase.COMMAND if self._need is None else self._need.phase
+            if self._is_backed_up():
+                self.transport.abort()  # what is called unsent must not be sent after all
             self._advance(told(trouble, phase))
 
     # -- The transport's callbacks -----------------------------------------------------------
@@ -208,7 +211,17 @@ class Pump(asyncio.BufferedProtocol):
             self._timer.cancel()
         self._gone.set_result(None)
 
+    def _read_last_words(self) -> None:
+        """After a failure, take in what the server may have said before it went away."""
+        sock = self.transport.get_extra_info("socket")
+        with suppress(OSError, ConnectionLost, TlsFailed), sock.dup() as twin:
+            twin.settimeout(0)
+            while self.link.connection.needs_data and (data := twin.recv(_READ)):
+                self.link.receive(data)
+
     def _receive_end(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._read_last_words()
         try:
             self.link.receive(b"")
         except TlsFailed as trouble:
@@ -274,6 +287,8 @@ class Pump(asyncio.BufferedProtocol):
 
     async def close(self) -> None:
         """Close the transport; where TLS is on and all is in order, say so to the server."""
+        if self._dialogue is not None:
+            self._trouble(ConnectionLost("the session was closed by another task"))
         if self.link.connection.state is State.CLOSING:
             self.link.say_goodbye()
             self._write_raw()

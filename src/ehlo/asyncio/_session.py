@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ehlo import commands, dialogues
 from ehlo.address import Address
 from ehlo.asyncio._pump import Pump
+from ehlo.endpoint import Endpoint
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.driving import not_connected
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ehlo.address import AddressLike
-    from ehlo.endpoint import Endpoint
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions
@@ -51,6 +51,7 @@ def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Connec
         TlsFailed: TLS was required, and did not come about.
         SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
     """
+    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
     return Connecting(Settings.of(server, options))
 
 
@@ -109,6 +110,7 @@ async def send(
         DeliveryUnknown: The message was sent to its end, and no valid reply came back.
         SMTPError: It was not delivered; see `ehlo.errors`.
     """
+    server = Endpoint.of(server)  # as in connect
     settings = Settings.of(server, options)
     transaction = settings.transaction(message, envelope, on_refusal)
     end = settings.timeouts.end(asyncio.get_running_loop().time())
@@ -169,9 +171,11 @@ class Session(SessionFacts):
         traceback: TracebackType | None,
     ) -> None:
         """Say QUIT if the session is in step, and close the connection."""
-        if exc is None or isinstance(exc, Exception):
-            await self.quit()
-        await self.close()
+        try:
+            if exc is None or isinstance(exc, Exception):
+                await self.quit()
+        finally:
+            await self.close()
 
     async def send(
         self,
@@ -261,7 +265,9 @@ class Session(SessionFacts):
         Returns:
             The reply.
         """
-        return await self._perform(commands.Mail(None if sender is None else Address.of(sender)))
+        path = None if sender is None else Address.of(sender)
+        smtputf8 = path is not None and not path.is_ascii
+        return await self._perform(commands.Mail(path, smtputf8=smtputf8))
 
     async def rcpt(self, recipient: AddressLike) -> Reply:
         """Say RCPT: name a recipient.
@@ -360,10 +366,9 @@ class Session(SessionFacts):
         Returns:
             The reply, or None if none came.
         """
-        try:
-            return await self._pump.run(dialogues.quit_session(self.connection))
-        finally:
-            await self._pump.close()
+        reply = await self._pump.run(dialogues.quit_session(self.connection))
+        await self._pump.close()
+        return reply
 
     async def close(self) -> None:
         """Close the connection without a word; may be called again."""

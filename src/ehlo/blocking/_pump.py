@@ -103,6 +103,7 @@ class Pump:
         link.collect()
         while link.unsent:
             if self._write(phase):
+                self._check_end(phase)
                 deadline = self._deadline(phase)  # it is progress that is timed
                 continue
             readable = self._wait(phase, deadline, writing=True)
@@ -110,6 +111,11 @@ class Pump:
                 raise lost(phase, None)
             if phase is Phase.CONTENT and not link.connection.needs_data:
                 return
+
+    def _check_end(self, phase: Phase) -> None:
+        """Hold a server that takes octets steadily to the end of the call as a whole."""
+        if self._end is not None and time.monotonic() > self._end and self.link.unsent:
+            raise timed_out(phase, self._timeouts.total or 0)
 
     def _receive(self, phase: Phase) -> None:
         self._flush(phase)

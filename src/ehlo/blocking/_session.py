@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ehlo import commands, dialogues
 from ehlo.address import Address
 from ehlo.blocking._pump import Pump
+from ehlo.endpoint import Endpoint
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.driving import not_connected
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ehlo.address import AddressLike
-    from ehlo.endpoint import Endpoint
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions
@@ -51,6 +51,7 @@ def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Sessio
         TlsFailed: TLS was required, and did not come about.
         SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
     """
+    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
     settings = Settings.of(server, options)
     return Session(settings, _open(settings, settings.timeouts.end(time.monotonic())))
 
@@ -80,6 +81,7 @@ def send(
         DeliveryUnknown: The message was sent to its end, and no valid reply came back.
         SMTPError: It was not delivered; see `ehlo.errors`.
     """
+    server = Endpoint.of(server)  # as in connect
     settings = Settings.of(server, options)
     transaction = settings.transaction(message, envelope, on_refusal)
     end = settings.timeouts.end(time.monotonic())
@@ -106,11 +108,32 @@ def _connect(settings: Settings, end: float | None) -> socket.socket:
     try:
         if endpoint.path:
             return _connect_unix(endpoint.path, timeout)
-        sock = socket.create_connection((endpoint.host, endpoint.port), timeout)
+        sock = _connect_tcp(endpoint, timeout)
     except OSError as exc:
         raise not_connected(endpoint, exc) from exc
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def _connect_tcp(endpoint: Endpoint, timeout: float | None) -> socket.socket:
+    """Try one address after the other; the time allowed is for all of them."""
+    end = None if timeout is None else time.monotonic() + timeout
+    trouble = OSError("the host name has no address")
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(None if end is None else max(end - time.monotonic(), 0.001))
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            trouble = exc
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise trouble
 
 
 def _connect_unix(path: str, timeout: float | None) -> socket.socket:
@@ -149,9 +172,11 @@ class Session(SessionFacts):
         traceback: TracebackType | None,
     ) -> None:
         """Say QUIT if the session is in step, and close the connection."""
-        if exc is None or isinstance(exc, Exception):
-            self.quit()
-        self.close()
+        try:
+            if exc is None or isinstance(exc, Exception):
+                self.quit()
+        finally:
+            self.close()
 
     def send(
         self,
@@ -241,7 +266,9 @@ class Session(SessionFacts):
         Returns:
             The reply.
         """
-        return self._perform(commands.Mail(None if sender is None else Address.of(sender)))
+        path = None if sender is None else Address.of(sender)
+        smtputf8 = path is not None and not path.is_ascii
+        return self._perform(commands.Mail(path, smtputf8=smtputf8))
 
     def rcpt(self, recipient: AddressLike) -> Reply:
         """Say RCPT: name a recipient.
@@ -340,10 +367,9 @@ class Session(SessionFacts):
         Returns:
             The reply, or None if none came.
         """
-        try:
-            return self._pump.run(dialogues.quit_session(self.connection))
-        finally:
-            self._pump.close()
+        reply = self._pump.run(dialogues.quit_session(self.connection))
+        self._pump.close()
+        return reply
 
     def close(self) -> None:
         """Close the connection without a word; may be called again."""

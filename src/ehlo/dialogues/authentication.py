@@ -10,7 +10,7 @@ from ehlo.commands import Auth, AuthCancel, AuthResponse
 from ehlo.dialogues.exchange import perform
 from ehlo.errors import AuthenticationRefused, CapabilityMissing, InvalidInput, SMTPError
 from ehlo.phase import Phase
-from ehlo.policies import Cleartext
+from ehlo.policies import Cleartext, chosen
 from ehlo.secret import Secret
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def authenticate(
         InvalidInput: The connection is not encrypted, and `cleartext` does not allow that.
         AuthenticationRefused: The server did not accept them.
     """
-    if not connection.encrypted and cleartext is Cleartext.REFUSE:
+    allowed = chosen(Cleartext, cleartext) is Cleartext.ALLOW_CREDENTIALS
+    if not connection.encrypted and not allowed:
         msg = (
             "credentials are not sent over an unencrypted connection; encrypt it, or say "
             f"cleartext={str(Cleartext.ALLOW_CREDENTIALS)!r} if everybody on the way may know them"

@@ -171,9 +171,7 @@ def perform_group(
     replies: list[Reply] = []
     ensure_open(connection, phase_of(commands[0].verb))
     for command in commands:
-        while connection.awaited is not None and (
-            connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
-        ):
+        while _must_wait(connection, command, in_flight_max):
             replies.append((yield from receive_reply(connection)))
         if not connection.may_send(command):
             break
@@ -183,6 +181,13 @@ def perform_group(
     while connection.awaited is not None and not connection.is_over:
         replies.append((yield from receive_reply(connection)))
     return replies
+
+
+def _must_wait(connection: Connection, command: Command, in_flight_max: int) -> bool:
+    """Return whether a reply has to come before the next command of a group can be judged."""
+    if connection.awaited is None or connection.is_over:
+        return False
+    return connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
 
 
 def require(connection: Connection, capability: str, phase: Phase, why: str) -> None:

@@ -18,7 +18,7 @@ from ehlo.errors import (
     TlsFailed,
 )
 from ehlo.phase import Phase
-from ehlo.policies import Cleartext, Hello, Tls
+from ehlo.policies import Cleartext, Hello, Tls, chosen
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
@@ -46,6 +46,16 @@ class Opening:
     hello: Hello = Hello.EHLO
     credentials: Credentials | None = None
     cleartext: Cleartext = Cleartext.REFUSE
+
+    def __post_init__(self) -> None:
+        """Read policies that were given as strings.
+
+        Raises:
+            InvalidInput: There is no such policy.
+        """
+        object.__setattr__(self, "tls", chosen(Tls, self.tls))
+        object.__setattr__(self, "hello", chosen(Hello, self.hello))
+        object.__setattr__(self, "cleartext", chosen(Cleartext, self.cleartext))
 
 
 def open_session(connection: Connection, opening: Opening) -> Dialogue[None]:

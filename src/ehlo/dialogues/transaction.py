@@ -79,6 +79,15 @@ class Transaction:
     on_refusal: OnRefusal = OnRefusal.ABORT
     pipelining: Pipelining = Pipelining.TRANSACTION
 
+    def __post_init__(self) -> None:
+        """Read policies that were given as strings.
+
+        Raises:
+            InvalidInput: There is no such policy.
+        """
+        object.__setattr__(self, "on_refusal", chosen(OnRefusal, self.on_refusal))
+        object.__setattr__(self, "pipelining", chosen(Pipelining, self.pipelining))
+
     @classmethod
     def of(
         cls,
@@ -334,10 +343,11 @@ def data(connection: Connection, content: bytes) -> Dialogue[Reply]:
         RemoteProtocolError: The server broke the protocol before that.
         DeliveryUnknown: The end of the content was sent, and no valid reply came back.
     """
+    octets = bytes(memoryview(content))  # what is no octets must not open a transaction's content
     answer = yield from perform(connection, Data())
     if not answer.is_intermediate:
         return answer
     try:
-        return (yield from _send_content(connection, content))
+        return (yield from _send_content(connection, octets))
     except ContentRefused as refused:
         return refused.reply

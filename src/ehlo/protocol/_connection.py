@@ -7,8 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import EndOfContent, Greeting, Verb
-from ehlo.errors import LocalProtocolError, RemoteProtocolError
+from ehlo.commands import EndOfContent, Greeting, Raw, Verb
+from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._state import TABLE, State
 from ehlo.reply import Reply
@@ -179,6 +179,7 @@ class Connection:
             LocalProtocolError: It must not be sent in this state, or not before a reply is in.
             RemoteProtocolError: The server has said something that nobody asked for.
             InvalidInput: The command cannot be written as a line.
+            CapabilityMissing: It is not ASCII, and the server does not offer SMTPUTF8.
         """
         objection = self._objection(command)
         if objection:
@@ -186,13 +187,23 @@ class Connection:
             raise LocalProtocolError(msg, command=command.shown)
         if not self._in_flight:
             self.assert_in_step()
-        octets = command.wire()
-        self._outgoing.append(octets)
+        # No local variable holds the line: it may be a secret, and tracebacks show them.
+        self._outgoing.append(command.wire())
+        if not self._outgoing[-1].isascii():
+            self._require_smtputf8(command)
         if command.secrets:
             self._secrets += command.secrets
-        self._fly(command, len(octets))
+        self._fly(command, len(self._outgoing[-1]))
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
+
+    def _require_smtputf8(self, command: Command) -> None:
+        """Refuse a line that is not ASCII where RFC 6531 is not offered; raw lines are exempt."""
+        if self.capabilities.smtputf8 or isinstance(command, Raw):
+            return
+        self._outgoing.pop()
+        msg = f"the server does not offer SMTPUTF8, which is needed for {command.shown}"
+        raise CapabilityMissing(msg, capability="SMTPUTF8")
 
     def _fly(self, command: Command, octets: int) -> None:
         row = TABLE[self._projected, command.verb]
@@ -310,6 +321,7 @@ class Connection:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
         self._state = self._projected = State.CLOSED
         self._in_flight.clear()
+        self._in_flight_octets = 0
         self.ending = self.ending or "the server closed the connection"
         self._note(self.ending)
         return event
@@ -318,11 +330,11 @@ class Connection:
         command, octets = self._in_flight.popleft()
         self._in_flight_octets -= octets
         scrubbed = self._told(reply)
-        if not reply.is_intermediate:
-            reply = scrubbed  # a challenge is for the mechanism, as it came; all else is shown
+        # A challenge is for the mechanism, as it came; all else is shown.
+        came, reply = reply, reply if reply.is_intermediate else scrubbed
         self._move(command, reply)
         if reply.is_positive:
-            self._learn(command.verb, reply)
+            self._learn(command.verb, came)
         return ReplyReceived(command, reply)
 
     def _move(self, command: Command, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from ehlo.errors import ConnectFailed, ConnectionLost, LocalProtocolError, SMTPError, Timeout
@@ -27,7 +28,7 @@ class Turn:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.taken = False
+        self._lock = Lock()
 
     def __enter__(self) -> None:
         """Begin a turn.
@@ -35,14 +36,18 @@ class Turn:
         Raises:
             LocalProtocolError: Another one is under way.
         """
-        if self.taken:
+        if not self._lock.acquire(blocking=False):
             msg = "the session is busy: another task or thread is using it at this moment"
             raise LocalProtocolError(msg)
-        self.taken = True
+
+    @property
+    def taken(self) -> bool:
+        """Whether a dialogue is under way."""
+        return self._lock.locked()
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """End the turn."""
-        self.taken = False
+        self._lock.release()
         connection = self._link.connection
         if error is not None and not isinstance(error, SMTPError):
             connection.abandon("the session was abandoned")

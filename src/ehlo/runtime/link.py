@@ -73,18 +73,16 @@ class Link:
         Raises:
             ConnectionLost: The TLS connection has failed.
         """
-        pieces = self.connection.data_to_send()
         if self._tls is None:
-            for piece in pieces:
-                self.unsent += piece
+            self.unsent += b"".join(self.connection.data_to_send())
         else:
-            self._encrypt(self._tls, pieces)
+            self._encrypt(self._tls)
             self._feed([])
         return bool(self.unsent)
 
-    def _encrypt(self, tls: TlsLayer, pieces: list[bytes]) -> None:
+    def _encrypt(self, tls: TlsLayer) -> None:
         try:
-            tls.send(pieces)
+            tls.send(self.connection.data_to_send())
         except OSError as exc:  # every ssl.SSLError is one
             msg = f"the TLS connection failed: {exc}"
             raise ConnectionLost(msg) from exc

@@ -10,6 +10,7 @@ from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
 from ehlo.endpoint import Endpoint
 from ehlo.errors import InvalidInput
+from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
 from ehlo.protocol import Connection
 from ehlo.runtime.ambient import default_context, make_id, now, traces
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
-    from ehlo.options import ConnectOptions
     from ehlo.sasl import Credentials
     from ehlo.transcript import Transcript
 
@@ -88,7 +88,9 @@ class Settings:
 
         Raises:
             InvalidInput: A value is wrong, or two contradict each other.
+            TypeError: There is no such option; a misspelt one must not be lost without a word.
         """
+        _refuse_unknown(options)
         endpoint = Endpoint.of(server)
         tls = options.get("tls")
         name = options.get("name")
@@ -170,6 +172,14 @@ class Settings:
             now=now,
             make_id=make_id,
         )
+
+
+def _refuse_unknown(options: ConnectOptions) -> None:
+    for name in options:
+        if name not in ConnectOptions.__annotations__:
+            known = ", ".join(sorted(ConnectOptions.__annotations__))
+            msg = f"there is no option {name!r}; there are {known}"
+            raise TypeError(msg)
 
 
 def _from_url(endpoint: Endpoint) -> Credentials | None:

@@ -119,10 +119,14 @@ class TlsLayer:
         Raises:
             ssl.SSLError: The connection has failed.
         """
-        for piece in pieces:
-            view = memoryview(piece)
+        view = memoryview(b"".join(pieces))
+        del pieces  # they may hold a secret, and tracebacks show local variables
+        try:
             while view:
                 view = view[self._object.write(view) :]
+        except ssl.SSLError:
+            del view
+            raise
 
     def close(self) -> None:
         """Say close_notify; a failure to is of no consequence at the end of a session."""

@@ -369,3 +369,9 @@ def test_a_cancelled_exchange_tells_what_was_tried() -> None:
     assert caught.value.tried == ("PLAIN",)
     assert caught.value.offered == ("PLAIN",)
     assert caught.value.command == "AUTH PLAIN"
+
+
+def test_policies_may_be_strings_and_fail_closed() -> None:  # A1
+    connection = ready("AUTH PLAIN")
+    with pytest.raises(InvalidInput, match="not sent over an unencrypted"):
+        run(authenticate(connection, ADA, "refuse"), connection, "")  # type: ignore[arg-type]

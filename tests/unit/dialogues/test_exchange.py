@@ -1,7 +1,7 @@
 import pytest
 
 from ehlo.address import Address
-from ehlo.commands import Data, Mail, Noop, Rcpt, Verb
+from ehlo.commands import Command, Data, Mail, Noop, Rcpt, Verb
 from ehlo.dialogues import Flush, Need, Receive, UpgradeTls, perform
 from ehlo.dialogues.exchange import ensure_open, perform_group, phase_of, require
 from ehlo.dialogues.needs import FLUSH, RECEIVE
@@ -266,3 +266,14 @@ def test_many_last_words_are_no_recursion() -> None:
     with pytest.raises(ConnectionLost):
         run(perform(connection, Noop()), connection, "")
     hear(connection, b"250 more\r\n" * 3000)
+
+
+def test_a_421_ends_a_group_that_is_larger_than_the_window() -> None:  # T1 T2
+    connection = ready("PIPELINING")
+    many: list[Command] = [MAIL, *(Rcpt(Address(f"r{n}@example.com")) for n in range(10))]
+    dialogue = perform_group(connection, many, in_flight_max=60)
+    next(dialogue)
+    connection.receive_data(b"250 ok\r\n421 bye\r\n")
+    with pytest.raises(StopIteration) as over:
+        next(dialogue)
+    assert [reply.code for reply in over.value.value] == [250, 421]

@@ -173,6 +173,20 @@ def test_octets_called_unsent_are_not_sent_after_all() -> None:
     asyncio.run(main())
 
 
+def test_last_words_are_read_when_a_transport_fails() -> None:
+    async def main(ours: socket.socket) -> None:
+        pump = new_pump()
+        cast("Wire", pump.transport).sock = ours
+        pump.connection_lost(BrokenPipeError())
+        assert pump.link.connection.next_event() is not ehlo.NEED_DATA
+        assert pump.link.connection.greeting is not None
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"220 hi\r\n")
+        asyncio.run(main(ours))
+
+
 def test_a_session_that_another_task_closes() -> None:
     async def main(server: Server) -> None:
         session = await ehlo.asyncio.connect(server.url)
@@ -270,7 +284,12 @@ class Wire(asyncio.Transport):
         self.written = bytearray()
         self.backlog = 0
         self.aborted = False
+        self.sock: socket.socket | None = None
         self.pump: AsyncioPump | None = None
+
+    @override
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self.sock if name == "socket" else default
 
     @override
     def abort(self) -> None:

@@ -1,6 +1,7 @@
 import json
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,14 @@ def test_json_has_the_same_keys_whatever_happens(run: Run) -> None:
 # --- Ctrl-C
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Let SIGINT be Ctrl-C, also where the tests run in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting(when: str) -> ServerOptions:
     """Return a server that interrupts the client at a command, and says no more."""
     main_thread = threading.main_thread().ident
@@ -284,6 +293,7 @@ def interrupting(when: str) -> ServerOptions:
     return ServerOptions(answers=answer)
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize(
     ("when", "told"),
     [

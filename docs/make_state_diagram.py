@@ -60,7 +60,7 @@ def steps() -> list[Step]:
 
 # -- The picture -------------------------------------------------------------------------------
 
-WIDTH, HEIGHT = 900, 925
+WIDTH, HEIGHT = 900, 1160
 BOX_WIDTH, BOX_HEIGHT = 250, 52
 _LEFT, _MIDDLE, _RIGHT = 150, 450, 750
 
@@ -73,9 +73,11 @@ PLACES: Final = {
     State.MAIL: (_MIDDLE, 410),
     State.RCPT: (_MIDDLE, 530),
     State.DATA: (_MIDDLE, 650),
-    State.CLOSING: (_LEFT, 730),
-    State.CLOSED: (_MIDDLE, 730),
-    State.BROKEN: (_RIGHT, 730),
+    State.CHUNKS: (_RIGHT, 600),
+    State.FAILED: (_RIGHT, 690),
+    State.CLOSING: (_LEFT, 780),
+    State.CLOSED: (_MIDDLE, 780),
+    State.BROKEN: (_RIGHT, 780),
 }
 """The centre of each state's box."""
 
@@ -121,6 +123,12 @@ ROUTES: Final = {
     ),
     (State.RCPT, State.READY): Route(
         f"M {_IN_RIGHT} 530 C 760 500, 740 340, {_IN_RIGHT} 308", 720, 460
+    ),
+    (State.RCPT, State.CHUNKS): Route(
+        f"M {_IN_RIGHT} 540 C 680 545, 740 555, {_RIGHT} {600 + _TOP}", 705, 545
+    ),
+    (State.CHUNKS, State.FAILED): Route(
+        f"M {_RIGHT} {600 + _BOTTOM} L {_RIGHT} {690 + _TOP}", _RIGHT + 10, 650
     ),
     (State.DATA, State.READY): Route(
         f"M {_IN_LEFT} 650 C 210 600, 210 400, {_IN_LEFT} 306", 215, 480, "end"
@@ -209,7 +217,7 @@ def picture() -> str:
     for state in State:
         parts += _box(state)
     for number, line in enumerate((*_elsewhere(), *_BESIDE_THE_TABLE)):
-        parts.append(_text(25, 790 + 18 * number, line))
+        parts.append(_text(25, 840 + 18 * number, line))
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -32,6 +32,7 @@ _PHASES: Final = {
     Verb.GREETING: Phase.GREETING,
     Verb.EHLO: Phase.HELLO,
     Verb.HELO: Phase.HELLO,
+    Verb.LHLO: Phase.HELLO,
     Verb.STARTTLS: Phase.STARTTLS,
     Verb.AUTH: Phase.AUTH,
     Verb.AUTH_RESPONSE: Phase.AUTH,
@@ -39,6 +40,8 @@ _PHASES: Final = {
     Verb.RCPT: Phase.RCPT,
     Verb.DATA: Phase.DATA,
     Verb.END_OF_CONTENT: Phase.END_OF_CONTENT,
+    Verb.BDAT: Phase.CONTENT,
+    Verb.BDAT_LAST: Phase.END_OF_CONTENT,
     Verb.QUIT: Phase.QUIT,
 }
 

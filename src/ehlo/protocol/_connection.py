@@ -34,7 +34,9 @@ NEED_DATA: Final = _NeedData.NEED_DATA
 """What `Connection.next_event` returns when more octets must arrive first."""
 NeedData: TypeAlias = Literal[_NeedData.NEED_DATA]
 
-_IN_STEP: Final = frozenset({State.GREETED, State.READY, State.MAIL, State.RCPT})
+_IN_STEP: Final = frozenset(
+    {State.GREETED, State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.FAILED}
+)
 _OVER: Final = frozenset({State.CLOSING, State.CLOSED, State.BROKEN})
 
 
@@ -364,10 +366,10 @@ class Connection:
         match verb:
             case Verb.GREETING:
                 self.greeting = reply
-            case Verb.EHLO:
+            case Verb.EHLO | Verb.LHLO:
                 self.capabilities = Capabilities.from_reply(reply)
                 self.esmtp = True
-            case Verb.HELO:
+            case Verb.HELO | Verb.XCLIENT:
                 self.capabilities = Capabilities()
                 self.esmtp = False
             case Verb.AUTH | Verb.AUTH_RESPONSE:

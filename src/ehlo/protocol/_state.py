@@ -18,7 +18,12 @@ The two differ when something in a group fails. MAIL, RCPT, DATA leave together;
 the replies to RCPT and DATA now arrive in READY, where neither could have been sent. Rows for
 that case are marked `only_pipelined`: replies find them, senders do not. That is where DATA
 answered 354 with no recipient accepted gets its place, which RFC 2920 section 3.1 has a client meet
-with a lone dot.
+with a lone dot. Behind the end of the content the next MAIL may follow at once: that is how whole
+transactions ride behind each other.
+
+With BDAT (RFC 3030) the octets follow the command itself. A chunk that is refused, and whatever a
+server says to a chunk that had no accepted recipient, leads to FAILED: RFC 3030 section 2 leaves
+the state undefined there until RSET.
 
 Four successes are pinned to one code, because any other code there means that client and server
 have lost step: the greeting and STARTTLS (220), EHLO and HELO (250; a 220 is a second greeting),
@@ -53,6 +58,8 @@ class State(Enum):
     MAIL = "the sender was accepted"
     RCPT = "at least one recipient was accepted"
     DATA = "the server waits for content"
+    CHUNKS = "content is under way in chunks"
+    FAILED = "a chunk was refused; RSET is due"
     CLOSING = "QUIT or 421: nothing more will be said"
     CLOSED = "the connection is gone"
     BROKEN = "client and server have lost step; only closing is left"
@@ -118,16 +125,14 @@ _Table = dict[tuple[State, Verb], Row]
 
 # RFC 5321 sections 3.1, 3.2: greeting, then EHLO or HELO; a refused one may be tried again.
 # Section 4.1.4: EHLO may be repeated at any time outside the content, and resets like RSET.
+# RFC 2033 section 4.1: LHLO is the EHLO of LMTP; which of them it is, the Connection knows.
 _OPENING: _Table = {
     (_S.CONNECTED, Verb.GREETING): _completes(_S.GREETED, _S.CLOSING, 220),
-    (_S.GREETED, Verb.EHLO): _completes(_S.READY, _S.GREETED, 250),
-    (_S.GREETED, Verb.HELO): _completes(_S.READY, _S.GREETED, 250),
-    (_S.READY, Verb.EHLO): _completes(_S.READY, _S.READY, 250),
-    (_S.READY, Verb.HELO): _completes(_S.READY, _S.READY, 250),
-    (_S.MAIL, Verb.EHLO): _completes(_S.READY, _S.MAIL, 250),
-    (_S.MAIL, Verb.HELO): _completes(_S.READY, _S.MAIL, 250),
-    (_S.RCPT, Verb.EHLO): _completes(_S.READY, _S.RCPT, 250),
-    (_S.RCPT, Verb.HELO): _completes(_S.READY, _S.RCPT, 250),
+    **{
+        (state, verb): _completes(_S.READY, state, 250)
+        for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT)
+        for verb in (Verb.EHLO, Verb.HELO, Verb.LHLO)
+    },
 }
 
 # RFC 3207 section 4; RFC 4954 section 4: neither within a transaction.
@@ -152,6 +157,20 @@ _TRANSACTION: _Table = {
     (_S.MAIL, Verb.DATA): _behind_failure(_continues(_S.DATA, _S.MAIL)),
 }
 
+# RFC 3030 section 2.
+_CHUNKING: _Table = {
+    **{
+        (state, verb): _completes(to, _S.FAILED)
+        for state in (_S.RCPT, _S.CHUNKS)
+        for verb, to in ((Verb.BDAT, _S.CHUNKS), (Verb.BDAT_LAST, _S.READY))
+    },
+    **{
+        (state, verb): _behind_failure(_completes(_S.FAILED, _S.FAILED))
+        for state in (_S.READY, _S.MAIL, _S.FAILED)
+        for verb in (Verb.BDAT, Verb.BDAT_LAST)
+    },
+}
+
 # RFC 5321 section 4.1.1.5: RSET is accepted in any state. A server that refuses it leaves the
 # transaction in a state that nobody knows.
 _RESET: _Table = {
@@ -159,6 +178,8 @@ _RESET: _Table = {
     (_S.READY, Verb.RSET): _completes(_S.READY, _S.BROKEN),
     (_S.MAIL, Verb.RSET): _completes(_S.READY, _S.BROKEN),
     (_S.RCPT, Verb.RSET): _completes(_S.READY, _S.BROKEN),
+    (_S.CHUNKS, Verb.RSET): _completes(_S.READY, _S.BROKEN),
+    (_S.FAILED, Verb.RSET): _completes(_S.READY, _S.BROKEN),
 }
 
 # RFC 5321 sections 4.1.1.6 to 4.1.1.9: no effect on the state.
@@ -166,6 +187,17 @@ _BESIDE: _Table = {
     (state, verb): _harmless(state)
     for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT)
     for verb in (Verb.NOOP, Verb.VRFY, Verb.EXPN, Verb.HELP)
+}
+
+# RFC 1985 section 5; Postfix's XFORWARD_README: outside a transaction, and no effect on it.
+_OUTSIDE: _Table = {
+    (_S.READY, Verb.ETRN): _harmless(_S.READY),
+    (_S.READY, Verb.XFORWARD): _harmless(_S.READY),
+}
+
+# Postfix's XCLIENT_README: success is a new greeting, and everything begins anew.
+_XCLIENT: _Table = {
+    (state, Verb.XCLIENT): _completes(_S.GREETED, state, 220) for state in (_S.GREETED, _S.READY)
 }
 
 # A line that the table does not know may be answered by anything at all.
@@ -178,15 +210,18 @@ _UNKNOWN: _Table = {
 # one command that may be sent behind a 421.
 _QUIT: _Table = {
     (state, Verb.QUIT): _completes(_S.CLOSING, _S.CLOSING)
-    for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT, _S.CLOSING)
+    for state in (_S.GREETED, _S.READY, _S.MAIL, _S.RCPT, _S.CHUNKS, _S.FAILED, _S.CLOSING)
 }
 
 TABLE: Final[dict[tuple[State, Verb], Row]] = {
     **_OPENING,
     **_SECURITY,
     **_TRANSACTION,
+    **_CHUNKING,
     **_RESET,
     **_BESIDE,
+    **_OUTSIDE,
+    **_XCLIENT,
     **_UNKNOWN,
     **_QUIT,
 }

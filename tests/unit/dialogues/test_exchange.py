@@ -24,6 +24,7 @@ RCPTS = [Rcpt(Address.of(f"r{n}@example.com")) for n in range(3)]
 @pytest.mark.parametrize("verb", list(Verb), ids=lambda verb: verb.name)
 def test_every_verb_has_a_phase(verb: Verb) -> None:
     beside = {Verb.RSET, Verb.NOOP, Verb.VRFY, Verb.EXPN, Verb.HELP, Verb.OTHER}
+    beside |= {Verb.ETRN, Verb.XCLIENT, Verb.XFORWARD}
     assert (phase_of(verb) is Phase.COMMAND) is (verb in beside)
 
 

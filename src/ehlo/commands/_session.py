@@ -1,144 +1,37 @@
-"""The commands of a client, one frozen value each, with a single way to the wire.
-
-Each command checks its arguments when it is made, so a command that exists can be sent. The one
-way out is `Command.wire`, and it refuses whatever could end the line early. What people
-see of a command (transcripts, logs, errors) is `Command.shown`, where secrets are masked.
-"""
+"""The commands around transactions: opening, security, questions, the end."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from ehlo.commands._command import AUTH_LINE_MAX, Command, Verb, check_argument, check_required
 from ehlo.errors import InvalidInput
 from ehlo.secret import MASK
-from ehlo.text import control_character, refuse_control_characters
+from ehlo.text import refuse_control_characters
 
 if TYPE_CHECKING:
-    from ehlo.address import Address
     from ehlo.secret import Secret
 
 __all__ = [
     "Auth",
     "AuthCancel",
     "AuthResponse",
-    "Body",
-    "Command",
-    "Data",
     "Ehlo",
-    "EndOfContent",
     "Expn",
     "Greeting",
     "Helo",
     "Help",
-    "Mail",
+    "Lhlo",
     "Noop",
     "Quit",
     "Raw",
-    "Rcpt",
-    "Rset",
     "StartTls",
-    "Verb",
     "Vrfy",
 ]
-
-COMMAND_LINE_MAX: Final = 2048
-"""Octets of a command line. RFC 5321 section 4.5.3.1.4 grants 512 and extensions add to that; what
-exceeds this limit is a mistake, and servers in the field refuse it."""
-SIZE_LIMIT: Final = 10**20
-"""One more than the largest size-value (RFC 1870 section 4)."""
-AUTH_LINE_MAX: Final = 12_288
-"""Octets of an AUTH exchange line (RFC 4954 section 4)."""
-
-
-class Verb(StrEnum):
-    """The commands that the state table knows.
-
-    `GREETING` and `END_OF_CONTENT` are no commands of the RFC, but replies answer them: the
-    opening of the connection, and the lone dot.
-    """
-
-    GREETING = "(greeting)"
-    EHLO = "EHLO"
-    HELO = "HELO"
-    STARTTLS = "STARTTLS"
-    AUTH = "AUTH"
-    AUTH_RESPONSE = "(auth response)"
-    MAIL = "MAIL"
-    RCPT = "RCPT"
-    DATA = "DATA"
-    END_OF_CONTENT = "."
-    RSET = "RSET"
-    NOOP = "NOOP"
-    VRFY = "VRFY"
-    EXPN = "EXPN"
-    HELP = "HELP"
-    QUIT = "QUIT"
-    OTHER = "(other)"
-
-
-class Body(StrEnum):
-    """The value of MAIL's BODY parameter (RFC 6152)."""
-
-    SEVEN_BIT = "7BIT"
-    EIGHT_BIT_MIME = "8BITMIME"
-
-
-class Command:
-    """What a client sends and a server answers.
-
-    Attributes:
-        verb: Which command this is, for the state table.
-        ends_group: Whether nothing may follow it before its reply (RFC 2920 section 3.1).
-        line_max: How many octets its line may have, line end included.
-    """
-
-    __slots__ = ()
-
-    verb: Verb
-    ends_group: ClassVar[bool] = True
-    line_max: ClassVar[int] = COMMAND_LINE_MAX
-
-    def _line(self) -> str:
-        """Return the line to send, without its end."""
-        return self.verb.value
-
-    @property
-    def shown(self) -> str:
-        """The line as a transcript shows it: secrets masked."""
-        return self._line()
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """What must not be shown, even if the server echoes it."""
-        return ()
-
-    def wire(self) -> bytes:
-        """Return the octets of the command, line end included.
-
-        Returns:
-            One line.
-
-        Raises:
-            InvalidInput: The line is too long, or holds a control character (which the
-                constructors of all commands here refuse already).
-        """
-        octets = self._line().encode("utf-8", "replace") + b"\r\n"
-        length = len(octets)
-        if length > self.line_max:
-            del octets  # it may hold a secret, and tracebacks can show local variables
-            msg = f"the {self.verb} command has {length} octets; {self.line_max} are allowed"
-            raise InvalidInput(msg)
-        if found := control_character(self._line()):
-            del octets
-            msg = f"the {self.verb} command holds {found}"
-            raise InvalidInput(msg)
-        return octets
-
 
 # sub-domain *("." sub-domain) / address-literal, as far as a client needs to be held to it.
 # Underscores are no part of the RFC's grammar, but of many host names that send mail.
@@ -155,13 +48,6 @@ def _check_hello_name(name: str) -> None:
         raise InvalidInput(msg)
 
 
-def _check_argument(what: str, argument: str) -> None:
-    refuse_control_characters(what, argument)
-    if argument != argument.strip():
-        msg = f"{what} begins or ends with a blank"
-        raise InvalidInput(msg)
-
-
 @dataclass(frozen=True, slots=True)
 class Greeting(Command):
     """The opening of a connection, which the server answers with its greeting; sends nothing."""
@@ -175,7 +61,7 @@ class Greeting(Command):
 
 @dataclass(frozen=True, slots=True)
 class _Hello(Command):
-    """What EHLO and HELO share.
+    """What EHLO, HELO and LHLO share.
 
     Attributes:
         name: The client's host name, or an address literal such as `[192.0.2.1]`.
@@ -216,6 +102,17 @@ class Helo(_Hello):
     """
 
     verb = Verb.HELO
+
+
+@dataclass(frozen=True, slots=True)
+class Lhlo(_Hello):
+    """LHLO: open a session of LMTP (RFC 2033 section 4.1).
+
+    Attributes:
+        name: The client's host name, or an address literal such as `[192.0.2.1]`.
+    """
+
+    verb = Verb.LHLO
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,90 +212,6 @@ class AuthCancel(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail(Command):
-    """MAIL: begin a transaction (RFC 5321 section 4.1.1.2).
-
-    Attributes:
-        sender: The reverse-path; None is the null reverse-path `<>`.
-        size: The SIZE parameter: the content's length in octets (RFC 1870).
-        body: The BODY parameter (RFC 6152).
-        smtputf8: Whether to give the SMTPUTF8 parameter (RFC 6531).
-    """
-
-    verb = Verb.MAIL
-    ends_group = False
-    sender: Address | None
-    size: int | None = None
-    body: Body | None = None
-    smtputf8: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what is no size.
-
-        Raises:
-            InvalidInput: The size is no whole number of at most 20 digits (RFC 1870 section 4).
-        """
-        if self.size is not None and not _is_size(self.size):
-            msg = "the size of a message is a whole number of octets, of 20 digits at the most"
-            raise InvalidInput(msg)
-
-    @override
-    def _line(self) -> str:
-        parameters = ""
-        if self.size is not None:
-            parameters = f" SIZE={self.size}"
-        if self.body is not None:
-            parameters += f" BODY={self.body}"
-        if self.smtputf8:
-            parameters += " SMTPUTF8"
-        return f"MAIL FROM:<{'' if self.sender is None else self.sender.spec}>{parameters}"
-
-
-def _is_size(value: object) -> bool:
-    return type(value) is int and 0 <= value < SIZE_LIMIT
-
-
-@dataclass(frozen=True, slots=True)
-class Rcpt(Command):
-    """RCPT: name a recipient (RFC 5321 section 4.1.1.3).
-
-    Attributes:
-        recipient: The forward-path.
-    """
-
-    verb = Verb.RCPT
-    ends_group = False
-    recipient: Address
-
-    @override
-    def _line(self) -> str:
-        return f"RCPT TO:<{self.recipient.spec}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Data(Command):
-    """DATA: ask to send the content (RFC 5321 section 4.1.1.4)."""
-
-    verb = Verb.DATA
-
-
-@dataclass(frozen=True, slots=True)
-class EndOfContent(Command):
-    """The lone dot that ends the content; the Connection makes it (RFC 5321 section 4.1.1.4)."""
-
-    verb = Verb.END_OF_CONTENT
-    ends_group = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rset(Command):
-    """RSET: forget the transaction (RFC 5321 section 4.1.1.5)."""
-
-    verb = Verb.RSET
-    ends_group = False
-
-
-@dataclass(frozen=True, slots=True)
 class _Remark(Command):
     """What commands share that may have an argument.
 
@@ -414,7 +227,7 @@ class _Remark(Command):
         Raises:
             InvalidInput: It holds a control character, or begins or ends with a blank.
         """
-        _check_argument(f"the argument of {self.verb}", self.argument)
+        check_argument(f"the argument of {self.verb}", self.argument)
 
     @override
     def _line(self) -> str:
@@ -437,7 +250,7 @@ class _Question(Command):
         Raises:
             InvalidInput: It is empty, holds a control character, or begins or ends with a blank.
         """
-        _check_required(f"the argument of {self.verb}", self.argument)
+        check_required(f"the argument of {self.verb}", self.argument)
 
     @override
     def _line(self) -> str:
@@ -516,7 +329,7 @@ class Raw(Command):
             InvalidInput: The line is empty, holds a control character, or begins a STARTTLS,
                 AUTH, DATA or BDAT exchange, which takes more than a line.
         """
-        _check_required("the command line", self.line)
+        check_required("the command line", self.line)
         word = self.line.partition(" ")[0].upper()
         if word == "BDAT":
             msg = "BDAT is followed by octets, which a raw line cannot carry"
@@ -534,10 +347,3 @@ class Raw(Command):
     @override
     def _line(self) -> str:
         return self.line
-
-
-def _check_required(what: str, argument: str) -> None:
-    _check_argument(what, argument)
-    if not argument:
-        msg = f"{what} is empty"
-        raise InvalidInput(msg)

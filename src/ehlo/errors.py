@@ -79,6 +79,9 @@ class SMTPError(Exception):
         outcome: What became of the message that was being sent; `NOT_SENT` if none was.
         connection_usable: Whether the session it was raised from can go on.
         message_id: The Message-ID of the message being sent, as it stands in the header.
+        delivered: The recipients for whom the server did accept the message, although it failed as
+            a whole: of LMTP, or where it took several transactions. Sending it again to them would
+            duplicate it.
     """
 
     outcome: Outcome = Outcome.NOT_SENT
@@ -98,11 +101,13 @@ class SMTPError(Exception):
         self.reply = reply
         self.connection_usable = False
         self.message_id: str | None = None
+        self.delivered: tuple[Address, ...] = ()
 
     @property
     def retry_safe(self) -> bool:
         """Whether sending the same message again is sensible and cannot duplicate it."""
-        return self.temporary and self.outcome in {Outcome.NOT_SENT, Outcome.REFUSED}
+        safe = self.outcome in {Outcome.NOT_SENT, Outcome.REFUSED}
+        return self.temporary and safe and not self.delivered
 
 
 class InvalidInput(SMTPError, ValueError):
@@ -209,7 +214,8 @@ class RecipientsRefused(Refused):
 
     Attributes:
         refused: The reply to each refused recipient.
-        accepted: The recipients that the server would have taken.
+        accepted: The recipients that the server would have taken; if the refusals came behind the
+            content (LMTP), the ones that have got it, which `delivered` names as well.
     """
 
     outcome = Outcome.REFUSED
@@ -265,6 +271,21 @@ class DeliveryUnknown(SMTPError):
 
     The server may have accepted the message or not (RFC 5321 section 4.5.3.2.6, RFC 1047). This
     library never sends such a message again on its own. `__cause__` is what went wrong.
+
+    Attributes:
+        refused: The recipients for whom it certainly was not accepted, with the reply that said so;
+            `delivered` are those for whom it was. In doubt are all others.
     """
 
     outcome = Outcome.UNKNOWN
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.refused: Mapping[Address, Reply] = {}

@@ -7,9 +7,18 @@ from typing import TypeVar
 
 from ehlo.errors import InvalidInput
 
-__all__ = ["Cleartext", "Hello", "OnRefusal", "Pipelining", "Tls", "chosen"]
+__all__ = ["Cleartext", "Hello", "OnRefusal", "Pipelining", "Protocol", "Tls", "chosen"]
 
 _Policy = TypeVar("_Policy", bound=StrEnum)
+
+
+class Protocol(StrEnum):
+    """What is spoken with a server."""
+
+    SMTP = "smtp"
+    """SMTP (RFC 5321)."""
+    LMTP = "lmtp"
+    """LMTP (RFC 2033): LHLO opens the session, and each accepted recipient gets a final reply."""
 
 
 class Tls(StrEnum):
@@ -68,6 +77,10 @@ class Pipelining(StrEnum):
     """Lock step: one command, one reply."""
     TRANSACTION = "transaction"
     """Within one transaction, where the server offers PIPELINING."""
+    CONTINUOUS = "continuous"
+    """Across transactions, too: the next ones follow before the reply to the end of the content.
+    For servers one knows: some lose step by it, and if the connection breaks, every message whose
+    reply is due is in doubt."""
 
 
 def chosen(policy: type[_Policy], value: str) -> _Policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ehlo.errors import RecipientsRefused
 from ehlo.phase import Outcome, Phase
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from ehlo.address import Address
     from ehlo.envelope import Envelope
+    from ehlo.errors import SMTPError
     from ehlo.reply import Reply
+    from ehlo.tls import TlsFacts
 
-__all__ = ["Receipt", "queue_id"]
+__all__ = ["Receipt", "Result", "Timings", "queue_id"]
 
 # How servers name the queue entry in their final reply, after the enhanced status code; one row
 # a server, as met in the field. What none of them matches has no queue id: None beats a guess.
@@ -55,6 +57,22 @@ def queue_id(reply: Reply) -> str | None:
     return None
 
 
+class Timings(NamedTuple):
+    """How long the steps of a transaction took, in seconds.
+
+    With pipelining the steps of several transactions overlap, and so do their times.
+
+    Attributes:
+        envelope: From MAIL until the content could be sent.
+        content: Until the end of the content was handed to the transport.
+        reply: Until the server's reply to it was there.
+    """
+
+    envelope: float
+    content: float
+    reply: float
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A server's word that it has taken a message.
@@ -67,6 +85,11 @@ class Receipt:
             `OnRefusal.DELIVER`.
         message_id: The Message-ID in the header of what was sent, angle brackets included;
             None if it has none.
+        replies: Where accepted recipients have final replies of their own (LMTP, or a message that
+            took several transactions): the reply to each.
+        timings: How long the steps took; None where nobody had a clock.
+        tls: The facts of the TLS connection it went over; None for none.
+        parts: The receipt of each transaction, where it took several (RFC 9422).
     """
 
     envelope: Envelope
@@ -74,6 +97,10 @@ class Receipt:
     accepted: tuple[Address, ...]
     refused: Mapping[Address, Reply] = field(default_factory=dict["Address", "Reply"])
     message_id: str | None = None
+    replies: Mapping[Address, Reply] = field(default_factory=dict["Address", "Reply"])
+    timings: Timings | None = None
+    tls: TlsFacts | None = None
+    parts: tuple[Receipt, ...] = ()
 
     @property
     def queue_id(self) -> str | None:
@@ -112,3 +139,39 @@ class Receipt:
             )
             error.outcome = Outcome.ACCEPTED  # so that nobody sends all of it again
             raise error
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one message of `send_many`.
+
+    Attributes:
+        index: The message's place among those that were taken, from 0.
+        message: The message as it was given.
+        receipt: The server's receipt; None if there is none.
+        error: Why there is none; None if there is one.
+    """
+
+    index: int
+    message: object
+    receipt: Receipt | None = None
+    error: SMTPError | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the message as a whole."""
+        return Outcome.ACCEPTED if self.error is None else self.error.outcome
+
+    def unwrap(self) -> Receipt:
+        """Return the receipt, or raise the error.
+
+        Returns:
+            The receipt.
+
+        Raises:
+            SMTPError: The message was not accepted.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.receipt is not None  # noqa: S101 - one of the two is there
+        return self.receipt

@@ -6,24 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Verb
 from ehlo.dialogues.needs import RECEIVE
-from ehlo.errors import (
-    CapabilityMissing,
-    ConnectionLost,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
+from ehlo.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from ehlo.phase import Phase
 from ehlo.protocol import NEED_DATA, ReplyReceived
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ehlo.commands import Command
     from ehlo.dialogues.needs import Dialogue
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
 
-__all__ = ["ensure_open", "perform", "perform_group", "phase_of", "receive_reply", "require"]
+__all__ = ["GROUP_MAX", "ensure_open", "lost", "perform", "phase_of", "receive_reply"]
 
 GROUP_MAX: Final = 65_536
 """Octets of commands in flight at the most (RFC 2920 section 3.1 leaves the bound to us)."""
@@ -58,7 +51,17 @@ def phase_of(verb: Verb) -> Phase:
     return _PHASES.get(verb, Phase.COMMAND)
 
 
-def _lost(connection: Connection, phase: Phase, command: Command | None = None) -> ConnectionLost:
+def lost(connection: Connection, phase: Phase, command: Command | None = None) -> ConnectionLost:
+    """Return the error for a session that is over.
+
+    Args:
+        connection: The Connection, which knows how it ended.
+        phase: What was going on.
+        command: The command that was not answered, if one was sent.
+
+    Returns:
+        The error; it carries the server's 421, if it sent one.
+    """
     msg = f"the connection was lost while {phase.phrase}: {connection.ending}"
     shown = None if command is None else command.shown
     return ConnectionLost(msg, phase=phase, command=shown, reply=connection.closing_reply)
@@ -87,7 +90,7 @@ def ensure_open(connection: Connection, phase: Phase) -> None:
         exc.phase = phase
         raise
     if connection.is_over:
-        raise _lost(connection, phase)
+        raise lost(connection, phase)
 
 
 def receive_reply(connection: Connection) -> Dialogue[Reply]:
@@ -116,7 +119,7 @@ def receive_reply(connection: Connection) -> Dialogue[Reply]:
             elif isinstance(event, ReplyReceived):
                 return event.reply
             else:
-                raise _lost(connection, phase, awaited)
+                raise lost(connection, phase, awaited)
     except RemoteProtocolError as exc:
         exc.phase = phase
         raise
@@ -148,63 +151,3 @@ def _send(connection: Connection, command: Command) -> None:
     except (LocalProtocolError, RemoteProtocolError) as exc:
         exc.phase = phase_of(command.verb)
         raise
-
-
-def perform_group(
-    connection: Connection, commands: Sequence[Command], *, in_flight_max: int = GROUP_MAX
-) -> Dialogue[list[Reply]]:
-    """Send commands as a group (RFC 2920), or one by one where that is not possible.
-
-    A command that may not be sent any more, because of the replies that came in the meantime, ends
-    the group, and so does a 421. This serves lock step and pipelining alike: whether a
-    command may leave before a reply is the Connection's to say.
-
-    Args:
-        connection: The Connection.
-        commands: The commands, in order.
-        in_flight_max: How many octets of commands may be unanswered; 0 is lock step.
-
-    Returns:
-        The replies, in order; fewer than commands if the group ended early.
-
-    Raises:
-        ConnectionLost: The connection is gone.
-        RemoteProtocolError: The server broke the protocol.
-    """
-    replies: list[Reply] = []
-    ensure_open(connection, phase_of(commands[0].verb))
-    for command in commands:
-        while _must_wait(connection, command, in_flight_max):
-            replies.append((yield from receive_reply(connection)))
-        if not connection.may_send(command):
-            break
-        if connection.awaited is None:
-            ensure_open(connection, phase_of(command.verb))
-        _send(connection, command)
-    while connection.awaited is not None and not connection.is_over:
-        replies.append((yield from receive_reply(connection)))
-    return replies
-
-
-def _must_wait(connection: Connection, command: Command, in_flight_max: int) -> bool:
-    """Return whether a reply has to come before the next command of a group can be judged."""
-    if connection.awaited is None or connection.is_over:
-        return False
-    return connection.in_flight_octets >= in_flight_max or not connection.may_send(command)
-
-
-def require(connection: Connection, capability: str, phase: Phase, why: str) -> None:
-    """Make sure that the server offers an extension.
-
-    Args:
-        connection: The Connection.
-        capability: The EHLO keyword.
-        phase: What is about to happen.
-        why: What it is needed for, for the error.
-
-    Raises:
-        CapabilityMissing: It does not.
-    """
-    if capability not in connection.capabilities:
-        msg = f"the server does not offer {capability}, which is needed for {why}"
-        raise CapabilityMissing(msg, capability=capability, phase=phase)

@@ -1,4 +1,4 @@
-"""What a dialogue may ask of the outside: a closed alphabet of three.
+"""What a dialogue may ask of the outside: a closed alphabet of four.
 
 All needs are answered by resuming the dialogue with nothing. If one cannot be met, a
 `ConnectionLost`, `Timeout` or `TlsFailed` is thrown into the dialogue, once; the dialogue says what
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from ehlo.phase import Phase
 
-__all__ = ["FLUSH", "RECEIVE", "Dialogue", "Flush", "Need", "Receive", "UpgradeTls"]
+if TYPE_CHECKING:
+    from ehlo.dialogues.sources import AsyncSource
+
+__all__ = ["FLUSH", "RECEIVE", "Dialogue", "Fetch", "Flush", "Need", "Receive", "UpgradeTls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,27 @@ class UpgradeTls:
         return Phase.TLS
 
 
-Need: TypeAlias = Flush | Receive | UpgradeTls
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Write what there is to write, and await `source.fetch()` unless `source.is_ready`.
+
+    Only dialogues that were given an async iterable have this need. A reply that arrives meanwhile
+    ends the need early; the fetch goes on then, and the dialogue will ask again. It has no deadline
+    but that of the call as a whole.
+
+    Attributes:
+        source: What to wait for.
+    """
+
+    source: AsyncSource[object]
+
+    @property
+    def phase(self) -> Phase:
+        """Always `Phase.CONTENT`."""
+        return Phase.CONTENT
+
+
+Need: TypeAlias = Flush | Receive | UpgradeTls | Fetch
 
 _T = TypeVar("_T")
 Dialogue: TypeAlias = Generator[Need, None, _T]

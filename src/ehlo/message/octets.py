@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Final
 
-from ehlo.errors import InvalidInput
-
-__all__ = ["LINE_OCTETS_MAX", "check_content", "has_long_line", "message_id_of"]
+__all__ = [
+    "LINE_OCTETS_MAX",
+    "TextCheck",
+    "has_long_line",
+    "has_utf8_header",
+    "message_id_of",
+    "why_not_text",
+]
 
 LINE_OCTETS_MAX: Final = 998
 """Octets of a line, its end not counted (RFC 5321 section 4.5.3.1.6, RFC 5322 section 2.1.1)."""
@@ -18,29 +24,73 @@ _MESSAGE_ID: Final = re.compile(
     rb"^message-id[ \t]*+:([^\r\n]*+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*+)*+)",
     re.IGNORECASE | re.MULTILINE,
 )
+_Utf8: Final = codecs.getincrementaldecoder("utf-8")
 _IN_BRACKETS: Final = re.compile(rb"<[!-;=?-~]+>")
 
 
-def check_content(content: bytes) -> None:
-    """Refuse octets that no server has to take.
+def why_not_text(content: bytes) -> str:
+    """Say why no server has to take octets as text.
 
     Args:
         content: A message, its lines ended by CRLF, bare CR or bare LF.
 
-    Raises:
-        InvalidInput: There is a NUL (RFC 5321 section 4.1.1.4 leaves them out of mail data,
-            RFC 5322 section 2.2 forbids them), or a line of more than 998 octets; the message
-            names the line, counted from 1.
+    Returns:
+        That there is a NUL (RFC 5321 section 4.1.1.4 leaves them out of mail data, RFC 5322
+        section 2.2 forbids them), or a line of more than 998 octets, and in which line, counted
+        from 1. Empty for text.
     """
     nul = content.find(b"\0")
     if nul >= 0:
-        raise InvalidInput(f"line {_line_number(content, nul)} of the message holds a NUL octet")
+        return f"line {_line_number(content, nul)} of the message holds a NUL octet"
     start = _long_line(content)
     if start >= 0:
-        raise InvalidInput(
+        return (
             f"line {_line_number(content, start)} of the message is longer than "
             f"{LINE_OCTETS_MAX} octets"
         )
+    return ""
+
+
+class TextCheck:
+    """Looks at content piece by piece: can it travel as text?"""
+
+    def __init__(self) -> None:
+        self._lines = 1
+        self._length = 0  # of the line that the last piece left unfinished
+        self._ended_with_cr = False
+
+    def feed(self, piece: bytes) -> str:
+        """Take a piece.
+
+        Args:
+            piece: The next octets, cut anywhere.
+
+        Returns:
+            Why they are no text, as `why_not_text` says it; empty for text.
+        """
+        if not piece:
+            return ""
+        ends = [end for end in (piece.find(b"\n"), piece.find(b"\r")) if end >= 0]
+        first = min(ends, default=len(piece))
+        if self._length + first > LINE_OCTETS_MAX or b"\0" in piece or has_long_line(piece):
+            return self._trouble(piece)
+        if ends:
+            self._length = len(piece) - max(piece.rfind(b"\n"), piece.rfind(b"\r")) - 1
+        else:
+            self._length += len(piece)
+        self._lines += self._line_ends(piece)
+        self._ended_with_cr = piece.endswith(b"\r")
+        return ""
+
+    def _line_ends(self, piece: bytes) -> int:
+        joined = self._ended_with_cr and piece.startswith(b"\n")  # the other half of a CRLF
+        return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n") - joined
+
+    def _trouble(self, piece: bytes) -> str:
+        """Find the words; the line may have begun in an earlier piece."""
+        why = why_not_text(b"x" * self._length + piece)
+        number, _, rest = why.removeprefix("line ").partition(" ")
+        return f"line {int(number) + self._lines - 1} {rest}"
 
 
 def has_long_line(content: bytes) -> bool:
@@ -89,9 +139,33 @@ def message_id_of(content: bytes) -> str | None:
     Returns:
         The identifier with its angle brackets; None if there is none that can be shown.
     """
-    head = b"\n" + content[:_HEADER_MAX]
-    ends = [end for mark in _EMPTY_LINES if (end := head.find(mark)) >= 0]
-    header = head[: min(ends, default=len(head))]
-    field = _MESSAGE_ID.search(header.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    field = _MESSAGE_ID.search(_header(content).replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     identifier = _IN_BRACKETS.search(field[1]) if field else None
     return identifier[0].decode("ascii") if identifier else None
+
+
+def _header(content: bytes) -> bytes:
+    """Return the header, so far as it is looked at, behind a line feed."""
+    head = b"\n" + content[:_HEADER_MAX]
+    ends = [end for mark in _EMPTY_LINES if (end := head.find(mark)) >= 0]
+    return head[: min(ends, default=len(head))]
+
+
+def has_utf8_header(content: bytes) -> bool:
+    """Tell whether a message has an internationalised header (RFC 6532).
+
+    Args:
+        content: A message, or its beginning.
+
+    Returns:
+        Whether the header holds text that is not ASCII, and is UTF-8 throughout: octets of an
+        unknown charset are an old custom, and no SMTPUTF8 message.
+    """
+    header = _header(content)
+    if header.isascii():
+        return False
+    try:
+        _Utf8().decode(header)  # a character that is cut at the very end is none that is wrong
+    except UnicodeDecodeError:
+        return False
+    return True

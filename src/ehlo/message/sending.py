@@ -6,23 +6,30 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
+from ehlo.content import LineEnds, Octets
 from ehlo.errors import InvalidInput
 from ehlo.message.message import Message
-from ehlo.message.octets import check_content, message_id_of
+from ehlo.message.octets import has_utf8_header, message_id_of, why_not_text
+from ehlo.message.streams import Readable, stream
 from ehlo.message.writing import new_message_id, write_message
 
 if TYPE_CHECKING:
     import email.message
-    from collections.abc import Callable
+    from collections.abc import AsyncIterable, Callable, Iterable
     from datetime import datetime
     from typing import Any
 
+    from ehlo.content import Content
     from ehlo.envelope import Envelope
 
 __all__ = ["Outgoing", "Sendable", "prepare"]
 
-Sendable: TypeAlias = "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview"
-"""What can be sent: a `Message`, one of the standard library, or the octets of one."""
+Sendable: TypeAlias = (
+    "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview"
+    " | Readable | Iterable[bytes] | AsyncIterable[bytes]"
+)
+"""What can be sent: a `Message`, one of the standard library, or the octets of one: in memory, in a
+binary file that is open, or as an iterable or async iterable of pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,12 @@ class Outgoing:
 
     Attributes:
         envelope: Sender and recipients.
-        content: The octets, as they were given or built. Their line ends may be of any kind.
-        is_eight_bit: Whether there are octets above 127, so that the server must offer 8BITMIME.
+        content: The octets, as they were given or built, and what is known of them.
         message_id: The Message-ID as it stands in the header, angle brackets included.
     """
 
     envelope: Envelope
-    content: bytes
-    is_eight_bit: bool
+    content: Content
     message_id: str | None
 
 
@@ -54,7 +59,8 @@ def prepare(
     Args:
         message: The message. One of the standard library (`email.message`) is not changed: its
             copy loses Bcc and Resent-Bcc, gets a Date and a Message-ID if it has none, and is
-            written in 7-bit form where that is possible. Octets are passed on as they are.
+            written in 7-bit form. Octets are passed on as they are. A file is read through once
+            here if it can be read again from where it stands.
         envelope: Sender and recipients; None takes them from the message's header, which octets
             cannot have. Of the standard library's messages, Sender or else From is the sender, To,
             Cc and Bcc are the recipients; the latest block of Resent fields overrides them.
@@ -66,13 +72,15 @@ def prepare(
 
     Raises:
         InvalidInput: The message cannot be sent as it is: no recipient, octets without an
-            envelope, a NUL, a line of more than 998 octets, a header that is not well-formed.
+            envelope, a header that is not well-formed.
         InvalidAddress: A header holds an address that is none.
         TypeError: It is no message; in particular, a text is not: its encoding is unknown.
     """
+    if isinstance(message, bytes):
+        return _octets(message, envelope)
     if isinstance(message, Message):
         return _built(message, envelope, now, make_id)
-    if isinstance(message, bytes | bytearray | memoryview):
+    if isinstance(message, bytearray | memoryview):
         return _octets(bytes(message), envelope)
     if _is_email(message):
         # brings in the email package, which the caller has loaded already
@@ -80,19 +88,12 @@ def prepare(
 
         content, derived = stdlib.serialised(message, envelope, now=now, make_id=make_id)
         return _octets(content, derived)
-    raise _not_sendable(message)
+    return _stream(message, envelope)
 
 
 def _is_email(message: object) -> TypeGuard[email.message.Message[Any, Any]]:
     module = sys.modules.get("email.message")  # not loaded: then it is none
     return module is not None and isinstance(message, module.Message)
-
-
-def _not_sendable(value: object) -> TypeError:
-    hint = ": encode it, or make an ehlo.Message of it" if isinstance(value, str) else ""
-    return TypeError(
-        f"a message is a Message, an EmailMessage or bytes, not {type(value).__name__}{hint}"
-    )
 
 
 def _built(
@@ -106,16 +107,26 @@ def _built(
     content = write_message(
         message, date=message.date or now(), message_id=message_id, make_id=make_id
     )
-    return Outgoing(envelope, content, is_eight_bit=False, message_id=message_id)
+    return Outgoing(envelope, Octets(content, line_ends=LineEnds.CRLF), message_id)
 
 
-def _octets(content: bytes, envelope: Envelope | None) -> Outgoing:
+def _octets(octets: bytes, envelope: Envelope | None) -> Outgoing:
+    eight_bit = not octets.isascii()
+    content = Octets(
+        octets,
+        is_eight_bit=eight_bit,
+        has_utf8_header=eight_bit and has_utf8_header(octets),
+        not_text=why_not_text(octets),
+    )
+    return Outgoing(_required(envelope), content, message_id_of(octets))
+
+
+def _stream(message: object, envelope: Envelope | None) -> Outgoing:
+    content, message_id = stream(message)
+    return Outgoing(_required(envelope), content, message_id)
+
+
+def _required(envelope: Envelope | None) -> Envelope:
     if envelope is None:
         raise InvalidInput("octets say nothing about their sender and recipients: pass an envelope")
-    check_content(content)
-    return Outgoing(
-        envelope,
-        content,
-        is_eight_bit=not content.isascii(),
-        message_id=message_id_of(content),
-    )
+    return envelope

@@ -7,8 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import EndOfContent, Greeting, Raw, Verb
+from ehlo.commands import Bdat, EndOfContent, Greeting, Raw, Verb
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
+from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._state import TABLE, State
 from ehlo.reply import Reply
@@ -18,8 +19,11 @@ from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ehlo.commands import Command
     from ehlo.secret import Secret
+    from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
     from ehlo.wire import ReplyLimits
 
@@ -61,20 +65,42 @@ class Connection:
     - `is_idle`: in step, and no transaction is open, so that a new one may begin.
 
     Args:
+        protocol: What is spoken: SMTP or LMTP.
+        without: Keywords to overlook when the server announces them.
         limits: How much the server may say in one reply.
         trace: Sees each line of the dialogue, secrets masked.
 
     Attributes:
+        protocol: As above.
         capabilities: What the server announced in its last EHLO reply; empty before and after HELO.
         greeting: The server's greeting, once it came.
         closing_reply: The 421 with which the server announced that it closes the connection.
         encrypted: Whether TLS is on.
+        tls: What is known of the TLS connection, if whoever drives this one has told.
         authenticated: Whether AUTH succeeded.
         esmtp: Whether the server answered EHLO, so that parameters may be used.
         ending: How the session ended, in words; empty while it goes on.
+        transactions: How many MAIL commands were sent.
+        queued_octets: How many octets were queued since the beginning: where in the stream one is.
+        unsent_octets: How many of the last octets handed out are known not to have left: to be
+            set, where it is known, by whoever drives the Connection and whose transport failed.
     """
 
-    def __init__(self, *, limits: ReplyLimits | None = None, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        protocol: Protocol = Protocol.SMTP,
+        without: Collection[str] = (),
+        limits: ReplyLimits | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self.tls: TlsFacts | None = None
+        self.transactions = 0
+        self.queued_octets = 0
+        self.unsent_octets = 0
+        self._foreign = _FOREIGN[protocol]
+        self._without = tuple(without)
         self.capabilities = Capabilities()
         self.greeting: Reply | None = None
         self.closing_reply: Reply | None = None
@@ -91,6 +117,8 @@ class Connection:
         self._outgoing: list[bytes] = []
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
         self._encoder = ContentEncoder()
+        self._owed = 0  # octets that a BDAT command has announced
+        self._accepted = 0  # recipients of the transaction, for LMTP's final replies
         self._eof = False
         self.ending = ""
 
@@ -122,9 +150,24 @@ class Connection:
         return self._in_flight_octets
 
     @property
+    def owed_octets(self) -> int:
+        """How many octets of content are due behind a BDAT command."""
+        return self._owed
+
+    @property
+    def left_octets(self) -> int:
+        """How many octets of all that were queued may have left; the rest certainly has not."""
+        return self.queued_octets - sum(map(len, self._outgoing)) - self.unsent_octets
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is due in either direction: no reply, no octets, no content."""
-        return self._state in _IN_STEP and not self._in_flight and not self._outgoing
+        return (
+            self._state in _IN_STEP
+            and not self._in_flight
+            and not self._outgoing
+            and not self._owed
+        )
 
     @property
     def is_in_step(self) -> bool:
@@ -195,7 +238,12 @@ class Connection:
             self._require_smtputf8(command)
         if command.secrets:
             self._secrets += command.secrets
+        self.queued_octets += len(self._outgoing[-1])
         self._fly(command, len(self._outgoing[-1]))
+        if command.verb is Verb.MAIL:
+            self.transactions += 1
+        elif isinstance(command, Bdat):
+            self._owed = command.size
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 
@@ -208,6 +256,7 @@ class Connection:
         raise CapabilityMissing(msg, capability="SMTPUTF8")
 
     def _fly(self, command: Command, octets: int) -> None:
+        """Note that a command is in flight."""
         row = TABLE[self._projected, command.verb]
         self._projected = row.success
         self._in_flight.append((command, octets))
@@ -218,6 +267,10 @@ class Connection:
         row = TABLE.get((self._projected, command.verb))
         if row is None or row.only_pipelined or command.verb in _NOT_BY_SEND:
             return f"the session is in state {self._projected.name}, {self._projected.value}"
+        if command.verb in self._foreign:
+            return f"the session speaks {self.protocol.name}"
+        if self._owed:
+            return f"{self._owed} octets of content are due behind BDAT"
         if self._in_flight:
             last = self._in_flight[-1][0]
             if last.ends_group:
@@ -231,22 +284,39 @@ class Connection:
         return ""
 
     def send_content(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Queue a chunk of content, after the server answered DATA with 354.
+        """Queue a chunk of content, after the server answered DATA with 354, or behind BDAT.
 
-        Line ends become CRLF and leading dots are doubled, wherever the chunks are cut.
+        Behind DATA line ends become CRLF and leading dots are doubled, wherever the chunks are
+        cut. Behind BDAT (RFC 3030 section 2) octets go out as they are, as many as it announced;
+        a `ContentEncoder` makes them fit for that.
 
         Args:
             chunk: The next octets of the content.
 
         Raises:
-            LocalProtocolError: The server does not wait for content.
+            LocalProtocolError: The server does not wait for content, or not for so much.
             RemoteProtocolError: It has said something; `next_event` would have told.
         """
+        if self._owed:
+            self._send_chunk(chunk)
+            return
         self._require_content()
         for piece in self._encoder.encode(chunk):
-            self._outgoing.append(piece)
-            if self._trace is not None:
-                self._trace.content(piece)
+            self._queue_content(piece)
+
+    def _queue_content(self, octets: bytes) -> None:
+        self._outgoing.append(octets)
+        self.queued_octets += len(octets)
+        if self._trace is not None:
+            self._trace.content(octets)
+
+    def _send_chunk(self, chunk: bytes | bytearray | memoryview) -> None:
+        octets = bytes(chunk)
+        if len(octets) > self._owed:
+            msg = f"BDAT announced {self._owed} octets more, not {len(octets)}"
+            raise LocalProtocolError(msg)
+        self._owed -= len(octets)
+        self._queue_content(octets)
 
     def end_content(self) -> None:
         """Queue the end of the content: the lone dot.
@@ -260,10 +330,8 @@ class Connection:
         """
         self._require_content()
         octets = self._encoder.finish()
-        self._outgoing.append(octets)
-        if self._trace is not None:
-            self._trace.content(octets)
-        self._fly(EndOfContent(), len(octets))
+        self._queue_content(octets)
+        self._fly(_END_OF_CONTENT, len(octets))
 
     def _require_content(self) -> None:
         if self._state is not State.DATA or self._in_flight:
@@ -329,7 +397,10 @@ class Connection:
         return event
 
     def _replied(self, reply: Reply) -> ReplyReceived:
-        command, octets = self._in_flight.popleft()
+        command, octets = self._in_flight[0]
+        if self._is_one_of_several(command.verb, reply):
+            return ReplyReceived(command, self._told(reply))
+        self._in_flight.popleft()
         self._in_flight_octets -= octets
         scrubbed = self._told(reply)
         # A challenge is for the mechanism, as it came; all else is shown.
@@ -338,6 +409,15 @@ class Connection:
         if reply.is_positive:
             self._learn(command.verb, came)
         return ReplyReceived(command, reply)
+
+    def _is_one_of_several(self, verb: Verb, reply: Reply) -> bool:
+        """Return whether more replies to the same command are due (RFC 2033 section 4.2)."""
+        if self.protocol is Protocol.SMTP or verb not in _FINAL:
+            return False
+        if reply.closes_session or reply.is_intermediate or self._state is State.CLOSING:
+            return False
+        self._accepted -= 1
+        return self._accepted > 0
 
     def _move(self, command: Command, reply: Reply) -> None:
         if reply.closes_session:
@@ -358,6 +438,11 @@ class Connection:
             self.ending = f"the session was ended by {reply}"
         if state is State.BROKEN:
             self.ending = f"{command.shown.partition(' ')[0]} was refused"
+        if self._owed and not self._in_flight:
+            state = State.CLOSING  # the octets of a chunk are due, and nobody wants them any more
+            self.ending = f"the server refused the content before its end: {reply}"
+            self._state = self._projected = state
+            return
         if state is not row.success:
             self._refold()
 
@@ -367,11 +452,15 @@ class Connection:
             case Verb.GREETING:
                 self.greeting = reply
             case Verb.EHLO | Verb.LHLO:
-                self.capabilities = Capabilities.from_reply(reply)
+                self.capabilities = Capabilities.from_reply(reply).without(self._without)
                 self.esmtp = True
             case Verb.HELO | Verb.XCLIENT:
                 self.capabilities = Capabilities()
                 self.esmtp = False
+            case Verb.MAIL:
+                self._accepted = 0
+            case Verb.RCPT:
+                self._accepted += 1
             case Verb.AUTH | Verb.AUTH_RESPONSE:
                 self.authenticated = True
             case _:
@@ -461,7 +550,7 @@ class Connection:
             self._state = self._projected = State.CLOSED
             self._outgoing.clear()
             self._in_flight.clear()
-            self._in_flight_octets = 0
+            self._in_flight_octets = self._owed = 0
 
     def _note(self, text: str) -> None:
         if self._trace is not None:
@@ -479,4 +568,11 @@ class Connection:
         raise RemoteProtocolError(msg, command=command, reply=reply)
 
 
+_END_OF_CONTENT: Final = EndOfContent()
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
+_FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
+# RFC 2033 section 4.1: the one is not spoken where the other is.
+_FOREIGN: Final = {
+    Protocol.SMTP: frozenset({Verb.LHLO}),
+    Protocol.LMTP: frozenset({Verb.EHLO, Verb.HELO}),
+}

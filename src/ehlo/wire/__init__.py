@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ehlo.wire.content_encoder import ContentEncoder, wire_size
+from ehlo.wire.content_encoder import PIECE, ContentEncoder, Framing, wire_size
 from ehlo.wire.reply_parser import BadReply, ReplyLimits, ReplyParser
 
-__all__ = ["BadReply", "ContentEncoder", "ReplyLimits", "ReplyParser", "wire_size"]
+__all__ = [
+    "PIECE",
+    "BadReply",
+    "ContentEncoder",
+    "Framing",
+    "ReplyLimits",
+    "ReplyParser",
+    "wire_size",
+]

@@ -1,21 +1,26 @@
-"""The content encoder: a message's octets made fit for DATA (RFC 5321 sections 2.3.8, 4.5.2).
+"""The content encoder: a message's octets made fit for the wire (RFC 5321 sections 2.3.8, 4.5.2).
 
-Every line end becomes CRLF, whether it was CRLF, a bare CR or a bare LF; every dot at the start
-of a line is doubled; the end mark is made once, at the end, behind a last line that is ended.
-The result does not depend on how the content is cut into chunks. No Python loop runs per line: each
-piece goes through a few whole-buffer operations in C, and pieces are small enough to stay in cache.
+Every line end becomes CRLF, whether it was CRLF, a bare CR or a bare LF, and the last line is
+ended. For DATA every dot at the start of a line is doubled as well, and the end mark is made once,
+at the end; for BDAT (RFC 3030) octets are counted, and nothing stands for them. Binary content
+stays as it is. The result does not depend on how the content is cut into chunks. No Python loop
+runs per line: each piece goes through a few whole-buffer operations in C, and pieces are small
+enough to stay in cache.
 """
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 from io import IncrementalNewlineDecoder  # a codec, in spite of where it lives: it does no I/O
 from typing import TYPE_CHECKING, Final
+
+from ehlo.content import LineEnds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ContentEncoder", "wire_size"]
+__all__ = ["PIECE", "ContentEncoder", "Framing", "wire_size"]
 
 PIECE: Final = 131_072
 """Octets encoded at a time."""
@@ -27,13 +32,32 @@ _CR: Final = b"\r"
 _DOT: Final = b"."
 
 
+class Framing(Enum):
+    """How content travels, and what that asks of its octets."""
+
+    DATA = "dots doubled, ended by a lone dot"
+    BDAT = "lines ended by CRLF, octets counted"
+    BINARY = "octets counted, whatever they are"
+
+
 class ContentEncoder:
-    """Encodes one message's content for DATA, chunk by chunk.
+    """Encodes one message's content, chunk by chunk.
 
     Feed the content through `encode`, then call `finish` once.
+
+    Args:
+        framing: How it travels.
+        line_ends: What is known of it; it is believed.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, framing: Framing = Framing.DATA, line_ends: LineEnds = LineEnds.ANY
+    ) -> None:
+        self._stuffs = framing is Framing.DATA
+        self._as_it_is = framing is Framing.BINARY or (
+            framing is Framing.BDAT and line_ends is LineEnds.CRLF
+        )
+        self._known = line_ends is LineEnds.CRLF
         self._at_line_start = True
         self._held_cr = False  # a CR that ended a chunk: alone, or half of a CRLF?
 
@@ -48,7 +72,11 @@ class ContentEncoder:
         """
         view = memoryview(chunk)
         for start in range(0, len(view), PIECE):
-            piece = self._hold_cr(bytes(view[start : start + PIECE]))
+            piece = bytes(view[start : start + PIECE])
+            if self._as_it_is:
+                yield piece
+                continue
+            piece = piece if self._known else self._hold_cr(piece)
             if piece:
                 yield self._encode_piece(piece)
 
@@ -60,10 +88,10 @@ class ContentEncoder:
         return piece[:-1] if self._held_cr else piece
 
     def _encode_piece(self, piece: bytes) -> bytes:
-        if not _has_only_crlf(piece):
+        if not (self._known or _has_only_crlf(piece)):
             piece = piece.replace(_CRLF, b"\n").replace(_CR, b"\n").replace(b"\n", _CRLF)
         starts_line, self._at_line_start = self._at_line_start, piece.endswith(b"\n")
-        if _DOT in piece:
+        if self._stuffs and _DOT in piece:
             stuffed = _BEFORE_DOT.sub(b"\n.", piece)
             return _DOT + stuffed if starts_line and piece.startswith(_DOT) else stuffed
         return piece
@@ -71,10 +99,11 @@ class ContentEncoder:
     def finish(self) -> bytes:
         """Return the end of the content: the last line's end where it lacks one, and the lone dot.
 
-        For content that was empty this is the lone dot alone.
+        Of BDAT content it is the former alone; of binary content nothing.
         """
-        ended = self._at_line_start and not self._held_cr
-        return b".\r\n" if ended else b"\r\n.\r\n"
+        ended = self._as_it_is or (self._at_line_start and not self._held_cr)
+        end = b"" if ended else _CRLF
+        return end + b".\r\n" if self._stuffs else end
 
 
 def _has_only_crlf(piece: bytes) -> bool:

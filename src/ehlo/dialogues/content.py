@@ -1,0 +1,202 @@
+"""Sending content: by DATA or BDAT, from memory or piece by piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ehlo.commands import Bdat
+from ehlo.content import LineEnds, Octets
+from ehlo.dialogues.needs import FLUSH
+from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
+from ehlo.errors import CapabilityMissing, InvalidInput, SMTPError
+from ehlo.message.octets import TextCheck, message_id_of
+from ehlo.phase import Phase
+from ehlo.protocol import State
+from ehlo.wire import PIECE, ContentEncoder, Framing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from ehlo.content import Content, Piece
+    from ehlo.dialogues.needs import Dialogue
+    from ehlo.dialogues.sources import Source
+    from ehlo.protocol import Connection
+
+__all__ = ["ContentSender"]
+
+_FLUSH: Final = FLUSH[Phase.CONTENT]
+
+
+class ContentSender:
+    """Sends the content of one message.
+
+    Args:
+        connection: The Connection.
+        content: The content.
+        framing: How it travels.
+        size: Its octets on the wire, if they are known.
+        allows_eight_bit: Whether it was declared as such that may hold octets above 127.
+        ensure_wanted: Raises if the server has refused the message in the meantime; called before
+            the first piece and between pieces.
+        progress: Is told how many octets of how many were sent.
+
+    Attributes:
+        message_id: The Message-ID of content that is read while it is sent, once it was seen.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a plan says, one by one
+        self,
+        connection: Connection,
+        content: Content,
+        framing: Framing,
+        size: int | None,
+        *,
+        allows_eight_bit: bool,
+        ensure_wanted: Callable[[], None],
+        progress: Callable[[int, int | None], None] | None,
+    ) -> None:
+        self.message_id: str | None = None
+        self._connection = connection
+        self._content = content
+        self._framing = framing
+        self._size = size
+        self._allows_eight_bit = allows_eight_bit
+        self._ensure_wanted = ensure_wanted
+        self._progress = progress
+        self._read = 0  # octets of the content
+        self._check = TextCheck()
+
+    def send(self) -> Dialogue[None]:
+        """Send the content and its end; the last piece is left to be flushed.
+
+        Raises:
+            InvalidInput: It turned out to be what cannot be sent.
+            CapabilityMissing: It turned out to need what the server does not offer.
+        """
+        try:
+            self._ensure_wanted()
+            if self._framing is Framing.DATA:
+                yield from self._by_data()
+            elif self._size is None:
+                yield from self._by_chunks()
+            else:
+                yield from self._by_one_chunk(self._size)
+        except BaseException as exc:
+            # A trouble of the content's own: what was begun must never look like all of it.
+            if not isinstance(exc, SMTPError) or isinstance(exc, InvalidInput | CapabilityMissing):
+                self._give_up()
+            raise
+        self._tell()
+
+    def _give_up(self) -> None:
+        connection = self._connection
+        if connection.state is State.DATA or connection.owed_octets:
+            connection.abandon("the content could not be sent to its end")
+
+    # -- DATA, one BDAT, several BDAT -------------------------------------------------------------
+
+    def _by_data(self) -> Dialogue[None]:
+        yield from self._each(self._connection.send_content)
+        self._connection.end_content()
+
+    def _by_one_chunk(self, size: int) -> Dialogue[None]:
+        connection, encoder = self._connection, self._encoder()
+        connection.send(Bdat(size, last=True))
+        yield from self._each(lambda piece: self._announced(encoder.encode(piece)))
+        self._announced(iter((encoder.finish(),)))
+        if connection.owed_octets:
+            raise _changed()
+
+    def _announced(self, pieces: Iterator[bytes]) -> None:
+        """Send octets that BDAT has announced, and not one more."""
+        for octets in pieces:
+            if len(octets) > self._connection.owed_octets:
+                raise _changed()
+            if octets:
+                self._connection.send_content(octets)
+
+    def _by_chunks(self) -> Dialogue[None]:
+        encoder, held = self._encoder(), bytearray()
+
+        def put(piece: Piece) -> None:
+            held.extend(b"".join(encoder.encode(piece)))
+            if len(held) >= PIECE:
+                self._chunk(held, last=False)
+                held.clear()
+
+        yield from self._each(put)
+        held += encoder.finish()
+        self._chunk(held, last=True)
+
+    def _chunk(self, octets: bytearray, *, last: bool) -> None:
+        self._connection.send(Bdat(len(octets), last=last))
+        if octets:
+            self._connection.send_content(octets)
+
+    def _encoder(self) -> ContentEncoder:
+        content = self._content
+        known = content.line_ends if isinstance(content, Octets) else LineEnds.ANY
+        return ContentEncoder(self._framing, known)
+
+    # -- Pieces -----------------------------------------------------------------------------------
+
+    def _each(self, put: Callable[[Piece], None]) -> Dialogue[None]:
+        """Hand one piece after the other to `put`, with flushes between them."""
+        source, begun = self._pieces(), False
+        while (piece := (yield from self._next(source))) is not None:
+            for part in _cut(piece):
+                if begun:
+                    yield _FLUSH
+                    self._ensure_wanted()
+                    self._tell()
+                begun = True
+                put(part)
+                self._read += len(part)
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            content = self._content
+            octets = len(content.octets) if isinstance(content, Octets) else content.octets
+            self._progress(self._read, octets)
+
+    def _pieces(self) -> Source[Piece]:
+        if isinstance(self._content, Octets):
+            return iter((self._content.octets,))
+        pieces: Iterator[Piece] | AsyncIterator[Piece] = self._content.pieces()
+        return AsyncSource(pieces) if hasattr(pieces, "__anext__") else pieces
+
+    def _next(self, source: Source[Piece]) -> Dialogue[Piece | None]:
+        while (piece := (yield from take(source))) is NOT_YET:
+            self._ensure_wanted()
+        if piece is END:
+            return None
+        return piece if isinstance(self._content, Octets) else self._checked(piece)
+
+    def _checked(self, piece: Piece) -> bytes:
+        """Look at a piece of what could not be looked at beforehand."""
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            msg = f"content is made of octets, not of {type(piece).__name__}"
+            raise TypeError(msg)
+        octets = bytes(piece)
+        if not self._read and self.message_id is None:
+            self.message_id = message_id_of(octets)
+        if self._framing is not Framing.BINARY and (why := self._check.feed(octets)):
+            raise InvalidInput(f"{why}; it was not sent", phase=Phase.CONTENT)
+        if not (self._allows_eight_bit or octets.isascii()):
+            msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
+            raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)
+        return octets
+
+
+def _changed() -> InvalidInput:
+    msg = "the content has changed since its size was taken; it was not sent"
+    return InvalidInput(msg, phase=Phase.CONTENT)
+
+
+def _cut(octets: Piece) -> Iterator[Piece]:
+    if len(octets) <= PIECE:
+        yield octets
+        return
+    view = memoryview(octets)
+    for start in range(0, len(view), PIECE):
+        yield view[start : start + PIECE]

@@ -1,0 +1,449 @@
+"""One message under way: what was said of it, what was heard, and what that means.
+
+A delivery has two halves. `say` sends: the envelope, and the content as soon as the server may have
+it. `hear` takes the replies that are still due then. Between the two the next delivery may begin to
+say its own: that is all there is to pipelining across transactions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ehlo.commands import Body, Data, Rset, Verb
+from ehlo.dialogues.content import ContentSender
+from ehlo.dialogues.exchange import GROUP_MAX, lost, perform, phase_of, receive_reply
+from ehlo.dialogues.needs import RECEIVE
+from ehlo.dialogues.planning import Plan
+from ehlo.dialogues.verdicts import (
+    content_refused,
+    recipients_refused,
+    sender_refused,
+    split,
+    unknown,
+)
+from ehlo.errors import ConnectionLost, RemoteProtocolError, SMTPError
+from ehlo.phase import Phase
+from ehlo.policies import OnRefusal, Pipelining, Protocol
+from ehlo.protocol import NEED_DATA, ReplyReceived, State
+from ehlo.receipt import Receipt, Timings
+from ehlo.wire import Framing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ehlo.address import Address
+    from ehlo.commands import Command
+    from ehlo.dialogues.needs import Dialogue
+    from ehlo.dialogues.transaction import Transaction
+    from ehlo.protocol import Connection
+    from ehlo.reply import Reply
+
+__all__ = ["Delivery"]
+
+_RSET: Final = Rset()
+_DATA: Final = Data()
+_FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
+_OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
+
+
+def nobody() -> Dialogue[None]:
+    """Take the replies that are due to older deliveries, where there are none."""
+    yield from ()
+
+
+class Delivery:
+    """One transaction on one Connection.
+
+    Args:
+        connection: The Connection; if a transaction is open on it, it is another delivery's.
+        transaction: What is to be sent.
+
+    Raises:
+        CapabilityMissing: The server does not offer what it takes.
+        InvalidInput: The message cannot be sent as it is.
+
+    Attributes:
+        transaction: As above.
+        rides: Whether it was begun while replies to another one were due.
+    """
+
+    def __init__(self, connection: Connection, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self.rides = connection.awaited is not None
+        self._connection = connection
+        self._plan = Plan.of(connection, transaction)
+        self._is_alone = not self.rides  # whether all replies that are due are its own
+        # RFC 3030 section 2: behind a chunk that fails nothing but RSET has a meaning, and whether
+        # the one before this fails is not known yet.
+        self._resets = connection.projected_state is not State.READY or (
+            self.rides and self._plan.framing is not Framing.DATA
+        )
+        self._replies: list[Reply] = []  # to all commands but the end of the content
+        self._finals: list[Reply] = []  # to the end of the content
+        self._end = 0  # where the end of the content stands in the stream; 0: not queued
+        self._message_id = transaction.message_id
+        self._times = [0.0, 0.0, 0.0, 0.0]
+
+    def run(self) -> Dialogue[Receipt]:
+        """Say and hear everything, and leave the Connection idle or over.
+
+        Returns:
+            The receipt.
+
+        Raises:
+            SMTPError: See `deliver`.
+        """
+        try:
+            yield from self.say(nobody)
+            yield from self.hear()
+            return self.result()
+        except (ConnectionLost, RemoteProtocolError) as trouble:
+            error = self.resolved(trouble)
+            if error is trouble:
+                raise
+            raise error from trouble
+        except SMTPError:
+            yield from self.withdraw()
+            raise
+
+    # -- Saying -----------------------------------------------------------------------------------
+
+    def say(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
+        """Send envelope and content.
+
+        Args:
+            hear_older: Takes all replies that are due to older deliveries.
+
+        Raises:
+            Refused: The server refused it before the end of the content; `withdraw` is due.
+            InvalidInput: The content turned out to be what cannot be sent; likewise.
+            CapabilityMissing: Likewise.
+            ConnectionLost: The connection is gone; `resolved` says what that means.
+            RemoteProtocolError: The server broke the protocol; likewise.
+        """
+        self._note_time(0)
+        yield from self._send_envelope(hear_older)
+        if not self._content_rides:
+            yield from self._hear_envelope(hear_older)
+        self._note_time(1)
+        yield from self._send_content()
+        self._end = self._connection.queued_octets
+        self._note_time(2)
+
+    @property
+    def _plan_is_fixed(self) -> bool:
+        """Whether no reply to RCPT can change the plan, so that none need be waited for."""
+        policy = self.transaction.on_refusal
+        return len(self._plan.rcpts) == 1 or policy is OnRefusal.DELIVER
+
+    @property
+    def _content_rides(self) -> bool:
+        """Whether the content leaves with the envelope: small chunks at continuous level."""
+        return (
+            self.transaction.pipelining is Pipelining.CONTINUOUS
+            and self._plan.framing is not Framing.DATA
+            and self._plan.is_small
+            and self._plan_is_fixed
+            and self._connection.capabilities.pipelining
+        )
+
+    def _send_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
+        """Send the envelope as a group (RFC 2920), or one by one where that is not possible.
+
+        Whether a command may leave before a reply is the Connection's to say.
+        """
+        plan, connection = self._plan, self._connection
+        commands: list[Command] = [_RSET] if self._resets else []
+        commands += (plan.mail, *plan.rcpts)
+        if plan.framing is Framing.DATA and self._plan_is_fixed:
+            commands.append(_DATA)
+        most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
+        for command in commands:
+            while self._must_wait(command, most):
+                yield from self._hear_one(hear_older)
+            if not connection.may_send(command):
+                return
+            connection.send(command)
+
+    def _must_wait(self, command: Command, most: int) -> bool:
+        """Return whether a reply has to come before the next command can be judged."""
+        connection = self._connection
+        if connection.awaited is None or connection.is_over:
+            return False
+        return connection.in_flight_octets >= most or not connection.may_send(command)
+
+    def _hear_one(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
+        """Wait until at least one more reply is there; take all that have come."""
+        if not self._is_alone:
+            yield from hear_older()
+            self._is_alone = True
+            return
+        before = len(self._replies)
+        while not self.take() and len(self._replies) == before:
+            yield RECEIVE[self._phase()]
+
+    def _hear_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
+        """Wait for all replies that are due; go on only if the content is wanted."""
+        connection = self._connection
+        while connection.awaited is not None and not connection.is_over:
+            yield from self._hear_one(hear_older)
+        self._is_alone = True
+        self._raise_refusal()
+        if connection.is_over:
+            raise lost(connection, self._phase())
+        if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
+            connection.send(_DATA)
+            yield from self._hear_one(hear_older)
+            self._raise_refusal()  # anything but 354 is one
+
+    def _send_content(self) -> Dialogue[None]:
+        plan, transaction = self._plan, self.transaction
+        sender = ContentSender(
+            self._connection,
+            transaction.content,
+            plan.framing,
+            plan.size,
+            allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},
+            ensure_wanted=self._ensure_wanted,
+            progress=transaction.progress,
+        )
+        yield from sender.send()
+        self._message_id = self._message_id or sender.message_id
+
+    def _ensure_wanted(self) -> None:
+        """Make sure that the server still waits for the content.
+
+        Raises:
+            ContentRefused: It has refused it before its end.
+            ConnectionLost: It has gone away.
+            RemoteProtocolError: It said something that makes no sense there.
+        """
+        if not self._is_alone:
+            return
+        connection = self._connection
+        try:
+            while (event := connection.next_event()) is not NEED_DATA:
+                if isinstance(event, ReplyReceived):
+                    self._note(event)
+        except RemoteProtocolError as exc:
+            exc.phase = Phase.CONTENT
+            raise
+        self._raise_refusal()
+        if connection.is_over:
+            raise lost(connection, Phase.CONTENT)
+
+    # -- Hearing ----------------------------------------------------------------------------------
+
+    def hear(self) -> Dialogue[None]:
+        """Wait for all replies that are due to this delivery, the end of its content included.
+
+        Raises:
+            ConnectionLost: The connection is gone; `resolved` says what that means.
+            RemoteProtocolError: The server broke the protocol; likewise.
+        """
+        while not self.take():
+            yield RECEIVE[self._phase()]
+
+    def take(self) -> bool:
+        """Take the replies that have come; the oldest that is due must be this delivery's.
+
+        Returns:
+            Whether this delivery is complete.
+
+        Raises:
+            ConnectionLost: No more will come.
+            RemoteProtocolError: What came makes no sense.
+        """
+        connection = self._connection
+        while not self._is_complete:
+            phase = self._phase()
+            try:
+                event = connection.next_event()
+            except RemoteProtocolError as exc:
+                exc.phase = phase
+                raise
+            if event is NEED_DATA:
+                return False
+            if not isinstance(event, ReplyReceived):
+                raise lost(connection, phase, connection.awaited)
+            self._note(event)
+            if connection.awaited is None or connection.is_over:
+                break
+        if self._is_complete:
+            self._note_time(3)
+            return True
+        if self._end and connection.is_over:
+            raise lost(connection, self._phase())
+        return False
+
+    def _phase(self) -> Phase:
+        awaited = self._connection.awaited
+        return Phase.END_OF_CONTENT if awaited is None else phase_of(awaited.verb)
+
+    def _note(self, event: ReplyReceived) -> None:
+        is_final = event.command.verb in _FINAL
+        (self._finals if is_final else self._replies).append(event.reply)
+
+    @property
+    def _is_complete(self) -> bool:
+        finals = len(self._finals)
+        if not finals or not self._end:
+            return False
+        return self._connection.protocol is Protocol.SMTP or finals >= len(self._takers())
+
+    def _takers(self) -> tuple[Address, ...]:
+        """Return the recipients that RCPT was accepted for."""
+        return split(self._rcpts())[0]
+
+    def _rcpts(self) -> dict[Address, Reply]:
+        """Return the replies to RCPT, so far as they have come."""
+        first = 2 if self._resets else 1
+        recipients = self.transaction.envelope.recipients
+        return dict(zip(recipients, self._replies[first:], strict=False))
+
+    # -- What it means ----------------------------------------------------------------------------
+
+    def result(self) -> Receipt:
+        """Return the receipt of a delivery that is complete.
+
+        Returns:
+            The receipt.
+
+        Raises:
+            Refused: The server refused the message.
+        """
+        self._raise_refusal()
+        envelope = self.transaction.envelope
+        accepted, refused = envelope.recipients, None
+        finals: dict[Address, Reply] | None = None
+        first = 2 if self._resets else 1
+        if not all(it.is_positive for it in self._replies[first : first + len(accepted)]):
+            accepted, refused = split(self._rcpts())
+        if self._connection.protocol is Protocol.LMTP:
+            finals = dict(zip(self._takers(), self._finals, strict=False))
+            accepted, late = split(finals)
+            refused = (refused or {}) | late
+        return Receipt(
+            envelope,
+            self._final_reply(),
+            accepted,
+            refused or {},
+            self._message_id,
+            replies=finals or {},
+            timings=self._timings(),
+            tls=self._connection.tls,
+        )
+
+    def _final_reply(self) -> Reply:
+        """Return the reply that stands for all: the last positive one of several."""
+        finals = self._finals
+        return next((reply for reply in reversed(finals) if reply.is_positive), finals[-1])
+
+    def resolved(self, trouble: SMTPError) -> SMTPError:
+        """Return what a trouble of the connection means for this message.
+
+        A refusal that came before the line broke says more than that it broke. Where the end of the
+        content may have reached the server, what is lost is not "not sent" any more.
+
+        Args:
+            trouble: What happened to the connection.
+
+        Returns:
+            The error to raise: the trouble itself if the message was certainly not sent.
+        """
+        refusal = self._refusal()
+        if refusal is not None:
+            return refusal
+        connection = self._connection
+        may_have_arrived = 0 < self._end <= connection.left_octets
+        # RFC 5321 section 3.8: behind a 421 nothing is done any more.
+        was_ended = connection.closing_reply is not None and not self._finals
+        if not may_have_arrived or was_ended:
+            return trouble
+        takers, refused = split(self._rcpts())
+        finals = dict(zip(takers, self._finals, strict=False))
+        return unknown(trouble, finals | refused)
+
+    def _raise_refusal(self) -> None:
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
+
+    def _refusal(self) -> SMTPError | None:
+        """Return how the server has refused the message, so far as its replies have come."""
+        replies = self._replies
+        first = 1 if self._resets else 0
+        if len(replies) <= first:
+            return self._final_refusal()
+        if not replies[first].is_positive:
+            return sender_refused(self._plan.mail, replies[first])
+        behind = first + 1 + len(self._plan.rcpts)
+        refused = self._recipients_refused(is_complete=len(replies) >= behind)
+        if refused is not None:
+            return refused
+        data = self._plan.framing is Framing.DATA
+        for reply in replies[behind:]:
+            if data and not reply.is_intermediate:
+                return content_refused(reply, Phase.DATA, "DATA")
+            if not data and not reply.is_positive:
+                return content_refused(reply, Phase.CONTENT, "BDAT")
+        return self._final_refusal()
+
+    def _recipients_refused(self, *, is_complete: bool) -> SMTPError | None:
+        rcpts = self._rcpts()
+        if all(reply.is_positive for reply in rcpts.values()):
+            return None
+        if not is_complete and not any(reply.closes_session for reply in rcpts.values()):
+            return None  # the rest may be accepted yet
+        return recipients_refused(rcpts, self.transaction.on_refusal, Phase.RCPT)
+
+    def _final_refusal(self) -> SMTPError | None:
+        if not self._finals:
+            return None
+        if not self._end:
+            return content_refused(self._finals[0], Phase.CONTENT, self._end_command())
+        if self._connection.protocol is Protocol.SMTP:
+            final = self._finals[0]
+            if final.is_positive:
+                return None
+            return content_refused(final, Phase.END_OF_CONTENT, self._end_command())
+        finals = dict(zip(self._takers(), self._finals, strict=False))
+        if len(finals) < len(self._takers()):
+            return None
+        return recipients_refused(finals, self.transaction.on_refusal, Phase.END_OF_CONTENT)
+
+    def _end_command(self) -> str:
+        return "." if self._plan.framing is Framing.DATA else "BDAT"
+
+    # -- Leaving ----------------------------------------------------------------------------------
+
+    def withdraw(self) -> Dialogue[None]:
+        """Leave a transaction that came to nothing: in step again, or over.
+
+        A 354 that came although nobody was accepted is met with a lone dot (RFC 2920 section 3.1);
+        what the server says to that changes nothing any more.
+        """
+        connection = self._connection
+        try:
+            while connection.awaited is not None and not connection.is_over:
+                yield from receive_reply(connection)
+            if connection.state is State.DATA and connection.protocol is Protocol.SMTP:
+                connection.end_content()
+                yield from receive_reply(connection)
+            if connection.state in _OPEN:
+                yield from perform(connection, _RSET)
+        except (ConnectionLost, RemoteProtocolError):
+            pass  # the refusal is the news; that the connection is over, the Connection knows
+
+    # -- Times ------------------------------------------------------------------------------------
+
+    def _note_time(self, number: int) -> None:
+        clock = self.transaction.clock
+        if clock is not None:
+            self._times[number] = clock()
+
+    def _timings(self) -> Timings | None:
+        if self.transaction.clock is None:
+            return None
+        start, envelope, content, reply = self._times
+        return Timings(envelope - start, content - envelope, reply - content)

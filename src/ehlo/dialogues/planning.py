@@ -1,0 +1,176 @@
+"""What one transaction says to one server: checked before its first octet is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ehlo.commands import Body, Mail, Rcpt
+from ehlo.content import LineEnds, Octets
+from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
+from ehlo.parameters import check_limits, requirements
+from ehlo.phase import Phase
+from ehlo.wire import Framing, wire_size
+
+if TYPE_CHECKING:
+    from ehlo.address import Address
+    from ehlo.capabilities import Capabilities
+    from ehlo.content import Content
+    from ehlo.dialogues.transaction import Transaction
+    from ehlo.protocol import Connection
+
+__all__ = ["Plan", "require"]
+
+_SMALL: Final = 131_072
+
+
+def require(offered: Capabilities, capability: str, why: str, phase: Phase = Phase.MAIL) -> None:
+    """Make sure that the server offers an extension.
+
+    Args:
+        offered: What it announced.
+        capability: The EHLO keyword.
+        why: What it is needed for, for the error.
+        phase: What is about to happen.
+
+    Raises:
+        CapabilityMissing: It does not.
+    """
+    if capability not in offered:
+        msg = f"the server does not offer {capability}, which is needed for {why}"
+        raise CapabilityMissing(msg, capability=capability, phase=phase)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The commands of one transaction with one server, and how its content travels.
+
+    Attributes:
+        mail: The MAIL command.
+        rcpts: The RCPT commands, in the order of the envelope.
+        framing: How the content travels.
+        size: Its octets on the wire, if they are known.
+    """
+
+    mail: Mail
+    rcpts: list[Rcpt]
+    framing: Framing
+    size: int | None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the content is a single piece, whose size is known."""
+        return self.size is not None and self.size <= _SMALL
+
+    @classmethod
+    def of(cls, connection: Connection, transaction: Transaction) -> Plan:
+        """Make a plan.
+
+        Args:
+            connection: The Connection: what the server offers.
+            transaction: What is to be sent.
+
+        Returns:
+            The plan.
+
+        Raises:
+            CapabilityMissing: The server does not offer what it takes.
+            InvalidInput: The content cannot be sent as it is.
+        """
+        offered = connection.capabilities
+        envelope, content = transaction.envelope, transaction.content
+        framing = _framing(offered, transaction)
+        size = _size(content, framing)
+        _check_size(offered, size)
+        utf8 = _needs_smtputf8(offered, transaction)
+        if utf8:
+            require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
+        options = envelope.options
+        if options is not None or envelope.has_recipient_options:
+            _check_options(connection, transaction)
+        mail = Mail(
+            _path(envelope.sender, utf8=utf8),
+            size=size if "SIZE" in offered.keywords else None,
+            body=_body(offered, transaction, framing),
+            smtputf8=utf8,
+            options=options,
+        )
+        if envelope.has_recipient_options:
+            rcpts = [
+                Rcpt(_ascii(it, utf8=utf8), envelope.recipient_options(it))
+                for it in envelope.recipients
+            ]
+        else:
+            rcpts = [Rcpt(_ascii(it, utf8=utf8)) for it in envelope.recipients]
+        return cls(mail, rcpts, framing, size)
+
+
+def _framing(offered: Capabilities, transaction: Transaction) -> Framing:
+    why = transaction.content.not_text
+    if why or transaction.body is Body.BINARY_MIME:
+        if offered.chunking and "BINARYMIME" in offered.keywords:
+            return Framing.BINARY
+        if why:
+            raise InvalidInput(f"{why}, and the server does not offer BINARYMIME")
+        require(offered, "BINARYMIME", "content that is declared as binary")
+        require(offered, "CHUNKING", "content that is declared as binary")
+    return Framing.BDAT if offered.chunking else Framing.DATA
+
+
+def _size(content: Content, framing: Framing) -> int | None:
+    if not isinstance(content, Octets):
+        return content.octets if framing is Framing.BINARY else content.size
+    if framing is Framing.BINARY or content.line_ends is LineEnds.CRLF:
+        return len(content.octets)
+    return wire_size(content.octets)
+
+
+def _check_size(offered: Capabilities, size: int | None) -> None:
+    limit = offered.size
+    if limit is not None and size is not None and size > limit:
+        msg = f"the message has {size} octets; the server takes {limit}"
+        raise CapabilityMissing(msg, capability="SIZE", phase=Phase.MAIL)
+
+
+def _body(offered: Capabilities, transaction: Transaction, framing: Framing) -> Body | None:
+    """Return how the content is declared; content that was not read yet may be anything."""
+    if framing is Framing.BINARY:
+        return Body.BINARY_MIME
+    eight_bit = transaction.content.is_eight_bit
+    if transaction.body is Body.EIGHT_BIT_MIME or eight_bit:
+        require(offered, "8BITMIME", "content with octets above 127")
+        return Body.EIGHT_BIT_MIME
+    if eight_bit is None and offered.eight_bit_mime:
+        return Body.EIGHT_BIT_MIME
+    return transaction.body if offered.eight_bit_mime else None
+
+
+def _needs_smtputf8(offered: Capabilities, transaction: Transaction) -> bool:
+    """Return whether to ask for SMTPUTF8.
+
+    A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
+    """
+    envelope = transaction.envelope
+    if transaction.content.has_utf8_header or envelope.has_utf8_local_part:
+        return True
+    return envelope.needs_smtputf8 and offered.smtputf8
+
+
+def _path(sender: Address | None, *, utf8: bool) -> Address | None:
+    return None if sender is None else _ascii(sender, utf8=utf8)
+
+
+def _ascii(address: Address, *, utf8: bool) -> Address:
+    return address if utf8 or address.is_ascii else address.to_ascii()
+
+
+def _check_options(connection: Connection, transaction: Transaction) -> None:
+    """Refuse what the server does not offer: nothing that was asked for is dropped silently."""
+    envelope = transaction.envelope
+    for capability, why in requirements(envelope):
+        require(connection.capabilities, capability, why)
+    check_limits(envelope, connection.capabilities)
+    options = envelope.options
+    if options is not None and options.require_tls and not connection.encrypted:
+        msg = "REQUIRETLS was asked for, and the connection is not encrypted (RFC 8689 section 4.2)"
+        raise TlsFailed(msg, phase=Phase.MAIL)

@@ -1,0 +1,129 @@
+"""Content that is read while it is sent: files, iterables, async iterables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
+
+from ehlo.content import Stream
+from ehlo.message.octets import TextCheck, has_utf8_header, message_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ehlo.content import Piece
+
+__all__ = ["Readable", "stream"]
+
+_READ: Final = 131_072
+_HEADER: Final = 65_536  # how much of a file is kept to look at its header
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A binary file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next octets, `size` at the most; none at the end."""
+        ...
+
+
+class _Seekable(Readable, Protocol):
+    def tell(self) -> int: ...
+
+    def seek(self, offset: int, /) -> int: ...
+
+
+def stream(source: object) -> tuple[Stream, str | None]:
+    """Make content of what can be read piece by piece.
+
+    A file that can be read again is read through once, so that its size and what it needs from the
+    server are known beforehand. Of everything else nothing is known before it is sent.
+
+    Args:
+        source: A binary file, an iterable or an async iterable of octets.
+
+    Returns:
+        The content, and its Message-ID as far as it is known.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if isinstance(source, Readable):
+        seekable = getattr(source, "seekable", None)
+        if seekable is not None and seekable():
+            return _scanned(cast("_Seekable", source))
+        return Stream(partial(_read, source)), None
+    if isinstance(source, AsyncIterable):
+        return Stream(cast("AsyncIterable[Piece]", source).__aiter__), None
+    if isinstance(source, Iterable) and not isinstance(source, str):
+        return Stream(cast("Iterable[Piece]", source).__iter__), None
+    raise _not_sendable(source)
+
+
+def _not_sendable(value: object) -> TypeError:
+    hint = ": encode it, or make an ehlo.Message of it" if isinstance(value, str) else ""
+    kinds = "a Message, an EmailMessage, bytes, a binary file or an iterable of bytes"
+    return TypeError(f"a message is {kinds}, not {type(value).__name__}{hint}")
+
+
+def _read(file: Readable) -> Iterator[bytes]:
+    while piece := file.read(_READ):
+        if isinstance(piece, str):
+            raise TypeError("the file gives text: open it in binary mode")
+        yield piece
+
+
+def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
+    file.seek(position)
+    yield from _read(file)
+
+
+def _scanned(file: _Seekable) -> tuple[Stream, str | None]:
+    start = file.tell()
+    scan = _Scan()
+    for piece in _read(file):
+        scan.feed(piece)
+    content = Stream(
+        partial(_read_from, file, start),
+        size=scan.size,
+        octets=scan.octets,
+        is_eight_bit=scan.is_eight_bit,
+        has_utf8_header=has_utf8_header(scan.head),
+        not_text=scan.not_text,
+        is_repeatable=True,
+    )
+    return content, message_id_of(scan.head)
+
+
+class _Scan:
+    """What can be learned of content by reading it through."""
+
+    def __init__(self) -> None:
+        self.octets = 0
+        self.is_eight_bit = False
+        self.not_text = ""
+        self.head = b""
+        self._line_ends = 0  # CRLF, CR or LF: each is CRLF on the wire
+        self._ends_octets = 0
+        self._last = b"\n"
+        self._check = TextCheck()
+
+    @property
+    def size(self) -> int:
+        """The octets on the wire: each line end as CRLF, the last line ended."""
+        unended = self.octets and self._last not in {b"\n", b"\r"}
+        return self.octets - self._ends_octets + 2 * self._line_ends + 2 * bool(unended)
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next octets."""
+        self.head += piece[: max(_HEADER - len(self.head), 0)]
+        self.octets += len(piece)
+        self.is_eight_bit = self.is_eight_bit or not piece.isascii()
+        self.not_text = self.not_text or self._check.feed(piece)
+        ends = piece.count(b"\n") + piece.count(b"\r")
+        joined = self._last == b"\r" and piece.startswith(b"\n")
+        self._line_ends += ends - piece.count(b"\r\n") - joined
+        self._ends_octets += ends
+        self._last = piece[-1:]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from ehlo import commands, dialogues, errors
 from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
-from ehlo.capabilities import Capabilities
+from ehlo.capabilities import Capabilities, FutureRelease, Limits
+from ehlo.dsn import Notify, OriginalRecipient, Ret
 from ehlo.endpoint import Endpoint
-from ehlo.envelope import Envelope
+from ehlo.envelope import Envelope, Recipient, RecipientLike
 from ehlo.errors import (
     AuthenticationRefused,
     CapabilityMissing,
@@ -36,6 +37,7 @@ from ehlo.errors import (
 )
 from ehlo.message import Attachment, Message, Sendable
 from ehlo.options import ConnectOptions
+from ehlo.parameters import MailOptions, RcptOptions
 from ehlo.phase import Outcome, Phase
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
 from ehlo.protocol import (
@@ -50,6 +52,7 @@ from ehlo.protocol import (
 from ehlo.receipt import Receipt
 from ehlo.reply import EnhancedStatus, Reply, Severity
 from ehlo.sasl import Credentials, Exchange, Mechanism, Password
+from ehlo.schedule import ByMode, DeliverBy
 from ehlo.secret import Secret
 from ehlo.timeouts import Timeouts
 from ehlo.tls import TlsFacts
@@ -76,11 +79,23 @@ __all__ = [  # noqa: RUF022 - by topic
     "Mailbox",
     "MailboxLike",
     "Message",
+    "Recipient",
+    "RecipientLike",
     "Sendable",
     "address_literal",
+    # What a sender can ask for
+    "ByMode",
+    "DeliverBy",
+    "MailOptions",
+    "Notify",
+    "OriginalRecipient",
+    "RcptOptions",
+    "Ret",
     # What comes back
     "Capabilities",
     "EnhancedStatus",
+    "FutureRelease",
+    "Limits",
     "Outcome",
     "Receipt",
     "Reply",

@@ -7,11 +7,59 @@ from typing import TYPE_CHECKING
 
 from ehlo.address import Address, AddressLike, Mailbox
 from ehlo.errors import InvalidInput
+from ehlo.parameters import (
+    NO_MAIL_OPTIONS,
+    NO_RCPT_OPTIONS,
+    MailOptions,
+    RcptOptions,
+    require_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Envelope"]
+    from ehlo.dsn import OriginalRecipient
+
+__all__ = ["Envelope", "Recipient", "RecipientLike"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Recipient:
+    """A recipient with wishes of the sender for it: parameters of RCPT (DSN, RFC 3461).
+
+    Args:
+        address: The forward-path.
+        notify: When to send a report: one or several of `Notify`, or their keywords, as in
+            `"SUCCESS,FAILURE"`.
+        orcpt: The address that the message was first sent to, for reports.
+
+    Raises:
+        InvalidInput: The text is not one address; no such keyword, or `NEVER` with others.
+        TypeError: A value is of the wrong type.
+
+    Attributes:
+        address: As above.
+        options: The wishes.
+    """
+
+    address: Address
+    options: RcptOptions
+
+    def __init__(
+        self,
+        address: AddressLike,
+        *,
+        notify: str | Iterable[str] | None = None,
+        orcpt: AddressLike | OriginalRecipient | None = None,
+    ) -> None:
+        object.__setattr__(self, "options", NO_RCPT_OPTIONS)
+        object.__setattr__(self, "address", address)  # a traceback may show a refused one
+        object.__setattr__(self, "address", Address.of(address))
+        object.__setattr__(self, "options", RcptOptions(notify=notify, orcpt=orcpt))
+
+
+RecipientLike = str | Address | Mailbox | Recipient
+"""What a parameter for one recipient takes."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -22,34 +70,64 @@ class Envelope:
         sender: The reverse-path, where bounces go. None, or an empty text, is the null
             reverse-path `<>`, for mail that must not bounce (RFC 5321 section 4.5.5).
         recipients: The forward-paths, or one of them. Repeated ones are dropped; the order stays.
+        options: What the sender asks for the whole message; None for nothing.
 
     Raises:
         InvalidAddress: A text is not one address.
-        InvalidInput: There is no recipient.
+        InvalidInput: There is no recipient, or one is there twice with different options.
+        TypeError: A value is of the wrong type.
 
     Attributes:
         sender: The sender's address; None is the null reverse-path.
         recipients: The recipients' addresses, each once.
+        options: As above.
+        rcpt_options: What the sender asks for each recipient, in the order of `recipients`.
     """
 
     sender: Address | None
     recipients: tuple[Address, ...]
+    options: MailOptions
+    rcpt_options: tuple[RcptOptions, ...]
 
     def __init__(
-        self, sender: AddressLike | None, recipients: AddressLike | Iterable[AddressLike]
+        self,
+        sender: AddressLike | None,
+        recipients: RecipientLike | Iterable[RecipientLike],
+        *,
+        options: MailOptions | None = None,
     ) -> None:
         # Complete from the start, so that a traceback with locals can show a refused one.
         object.__setattr__(self, "sender", None)
         object.__setattr__(self, "recipients", ())
-        if isinstance(recipients, str | Address | Mailbox):
-            recipients = (recipients,)
-        unique = tuple(dict.fromkeys(Address.of(recipient) for recipient in recipients))
+        object.__setattr__(self, "options", NO_MAIL_OPTIONS)
+        object.__setattr__(self, "rcpt_options", ())
+        if options is not None:
+            require_options(MailOptions, options)
+            object.__setattr__(self, "options", options)
+        unique = _unique(recipients)
         if not unique:
             msg = "an envelope needs at least one recipient"
             raise InvalidInput(msg)
         path = None if sender is None or sender == "" else Address.of(sender)
         object.__setattr__(self, "sender", path)
-        object.__setattr__(self, "recipients", unique)
+        object.__setattr__(self, "recipients", tuple(unique))
+        object.__setattr__(self, "rcpt_options", tuple(unique.values()))
+
+    def options_of(self, recipient: Address) -> RcptOptions:
+        """Return what the sender asks for one recipient.
+
+        Args:
+            recipient: One of the envelope.
+
+        Returns:
+            The options.
+
+        Raises:
+            KeyError: The envelope does not hold this recipient.
+        """
+        if recipient not in self.recipients:
+            raise KeyError(recipient)
+        return self.rcpt_options[self.recipients.index(recipient)]
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -58,3 +136,27 @@ class Envelope:
             (self.sender is None or self.sender.is_ascii)
             and all(recipient.is_ascii for recipient in self.recipients)
         )
+
+
+def _unique(recipients: RecipientLike | Iterable[RecipientLike]) -> dict[Address, RcptOptions]:
+    """Return the options of each recipient, in order."""
+    if isinstance(recipients, str | Address | Mailbox | Recipient):
+        recipients = (recipients,)
+    unique: dict[Address, RcptOptions] = {}
+    for recipient in recipients:
+        if isinstance(recipient, Recipient):
+            address, options = recipient.address, recipient.options
+        else:
+            address, options = Address.of(recipient), NO_RCPT_OPTIONS
+        known = unique.setdefault(address, options)
+        if known != options:
+            unique[address] = _merged(address, known, options)
+    return unique
+
+
+def _merged(address: Address, one: RcptOptions, other: RcptOptions) -> RcptOptions:
+    """Return the only wishes that were made for a recipient who is there twice."""
+    if NO_RCPT_OPTIONS not in {one, other}:
+        msg = f"{address} is a recipient twice, with different options"
+        raise InvalidInput(msg)
+    return other if one == NO_RCPT_OPTIONS else one

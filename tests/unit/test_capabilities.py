@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from ehlo import Capabilities, Reply
+from ehlo import Capabilities, FutureRelease, Limits, Reply
 from support.pickling import unpickled
 
 
@@ -51,9 +52,18 @@ def test_nothing_announced_is_nothing_offered(capabilities: Capabilities) -> Non
             capabilities.enhanced_status_codes,
             capabilities.chunking,
             capabilities.dsn,
+            capabilities.binary_mime,
+            capabilities.require_tls,
+            capabilities.etrn,
+            capabilities.xclient,
+            capabilities.xforward,
             "SIZE" in capabilities,
         )
     )
+    assert capabilities.deliver_by is None
+    assert capabilities.future_release is None
+    assert capabilities.mt_priority is None
+    assert capabilities.limits == Limits()
 
 
 def test_no_domain_before_a_reply() -> None:
@@ -199,3 +209,106 @@ def test_capabilities_are_values() -> None:
         assert same == capabilities
         assert same.domain == "mx.example.com"
         assert type(same.keywords) is type(capabilities.keywords)
+
+
+@pytest.mark.parametrize(
+    ("lines", "offered"),
+    [
+        (["BINARYMIME", "CHUNKING"], True),
+        (["BINARYMIME"], False),
+        (["CHUNKING"], False),
+    ],
+)
+def test_binary_content_needs_chunks(lines: list[str], offered: bool) -> None:  # E1
+    assert announced(*lines).binary_mime is offered
+
+
+def test_what_is_offered_or_not() -> None:
+    capabilities = announced("REQUIRETLS", "ETRN")
+    assert capabilities.require_tls
+    assert capabilities.etrn
+
+
+@pytest.mark.parametrize(
+    ("line", "least"),
+    [
+        ("DELIVERBY", 0),
+        ("DELIVERBY 240", 240),
+        ("DELIVERBY 240,future", 240),
+        ("DELIVERBY 0", 0),
+        ("DELIVERBY 999999999", 999_999_999),
+        ("DELIVERBY 1000000000", 0),
+        ("DELIVERBY -5", 0),
+        ("DELIVERBY soon", 0),
+        ("DELIVERBY ,240", 0),
+        ("DELIVERBYE 240", None),
+    ],
+)
+def test_the_least_time_for_delivery(line: str, least: int | None) -> None:
+    assert announced(line).deliver_by == least
+
+
+NEW_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ("FUTURERELEASE", FutureRelease()),
+        ("FUTURERELEASE 604800 2030-01-01T00:00:00Z", FutureRelease(604_800, NEW_YEAR)),
+        ("FUTURERELEASE 1 2030-01-01t00:00:00z", FutureRelease(1, NEW_YEAR)),
+        ("FUTURERELEASE 1 2030-01-01T02:00:00.00+02:00 x", FutureRelease(1, NEW_YEAR)),
+        ("FUTURERELEASE 604800", FutureRelease(604_800)),
+        ("FUTURERELEASE 0 2030-01-01T00:00:00Z", FutureRelease(None, NEW_YEAR)),
+        ("FUTURERELEASE long 2030-01-01T00:00:00Z", FutureRelease(None, NEW_YEAR)),
+        ("FUTURERELEASE 1209600 999999999", FutureRelease(1_209_600)),
+        ("FUTURERELEASE 1 2030-01-01T00:00:00", FutureRelease(1)),
+        ("FUTURERELEASE 1 2030-02-31T00:00:00Z", FutureRelease(1)),
+        ("FUTURERELEASE 1 0001-01-01T00:00:00+01:00", FutureRelease(1)),
+        ("FUTURERELEASE 1 20300101T000000Z", FutureRelease(1)),
+    ],
+)
+def test_how_long_a_message_is_held(line: str, held: FutureRelease) -> None:
+    assert announced(line).future_release == held
+
+
+@pytest.mark.parametrize(
+    ("line", "profile"),
+    [("MT-PRIORITY", ""), ("MT-PRIORITY MIXER", "MIXER"), ("MT-PRIORITY nsep x", "NSEP")],
+)
+def test_the_profile_of_priorities(line: str, profile: str) -> None:
+    assert announced(line).mt_priority == profile
+
+
+@pytest.mark.parametrize(
+    ("line", "limits"),
+    [
+        ("LIMITS", Limits()),
+        ("LIMITS MAILMAX=10 RCPTMAX=100 RCPTDOMAINMAX=5", Limits(10, 100, 5)),
+        ("LIMITS rcptmax=100", Limits(rcpt_max=100)),
+        ("LIMITS RCPTMAX=999999", Limits(rcpt_max=999_999)),
+        ("LIMITS RCPTMAX=100 RCPTMAX=5", Limits(rcpt_max=100)),
+        ("LIMITS RCPTMAX=0 MAILMAX RCPTDOMAINMAX=", Limits()),
+        ("LIMITS RCPTMAX=1000000 MAILMAX=-1 RCPTDOMAINMAX=x", Limits()),
+        ("LIMITS RCPTMAX=1=2 FUTURE=7 =3 MAILMAX=\u0665", Limits()),
+    ],
+)
+def test_odd_limits_are_ignored(line: str, limits: Limits) -> None:
+    assert announced(line).limits == limits
+
+
+def test_attributes_of_xclient_and_xforward() -> None:
+    capabilities = announced("XCLIENT NAME addr", "XFORWARD NAME SOURCE", "XFORWARD PORT")
+    assert capabilities.xclient == {"NAME", "ADDR"}
+    assert capabilities.xforward == {"NAME", "SOURCE", "PORT"}
+
+
+def test_what_is_not_to_be_used_can_be_left_out() -> None:
+    capabilities = announced("PIPELINING", "SIZE 5", "CHUNKING", "DSN")
+    less = capabilities.without(["pipelining", "CHUNKING", "NEVER-HEARD-OF"])
+    assert dict(less.keywords) == {"SIZE": ("5",), "DSN": ()}
+    assert (less.pipelining, less.chunking, less.size) == (False, False, 5)
+    assert less.domain == capabilities.domain
+    assert capabilities.pipelining
+    assert capabilities.without([]) == capabilities
+    assert unpickled(less) == less

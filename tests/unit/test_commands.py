@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from ehlo import Address, InvalidInput, Secret, commands
+from ehlo import Address, InvalidInput, MailOptions, RcptOptions, Secret, commands
 from ehlo.commands import Body, Command, Verb
 from support.hostile import CONTROL_CHARACTERS
 from support.pickling import pickled, unpickled
@@ -43,7 +43,19 @@ COMMANDS: list[tuple[Command, bytes, Verb, bool]] = [
         Verb.MAIL,
         False,
     ),
+    (
+        commands.Mail(None, 5, Body.BINARY_MIME, options=MailOptions(ret="FULL", envid="a b")),
+        b"MAIL FROM:<> SIZE=5 BODY=BINARYMIME RET=FULL ENVID=a+20b\r\n",
+        Verb.MAIL,
+        False,
+    ),
     (commands.Rcpt(ADA), b"RCPT TO:<ada@example.org>\r\n", Verb.RCPT, False),
+    (
+        commands.Rcpt(ADA, RcptOptions(notify="NEVER")),
+        b"RCPT TO:<ada@example.org> NOTIFY=NEVER\r\n",
+        Verb.RCPT,
+        False,
+    ),
     (commands.Rcpt(QUOTED), b'RCPT TO:<"a> b"@example.org>\r\n', Verb.RCPT, False),
     (commands.Rcpt(Address("postmaster")), b"RCPT TO:<postmaster>\r\n", Verb.RCPT, False),
     (commands.Data(), b"DATA\r\n", Verb.DATA, True),
@@ -120,6 +132,11 @@ ARGUMENTS: dict[str, Argument] = {
     "MAIL domain": lambda text: commands.Mail(Address(f"ada@{text}")),
     "MAIL size": lambda text: commands.Mail(None, size=text),
     "MAIL body": lambda text: commands.Mail(None, body=text),
+    "MAIL envid": lambda text: commands.Mail(None, options=MailOptions(envid=text)),
+    "MAIL ret": lambda text: commands.Mail(None, options=MailOptions(ret=text)),
+    "MAIL auth": lambda text: commands.Mail(None, options=MailOptions(auth=f"{text}@example.org")),
+    "RCPT notify": lambda text: commands.Rcpt(ADA, RcptOptions(notify=text)),
+    "RCPT orcpt": lambda text: commands.Rcpt(ADA, RcptOptions(orcpt=f"{text}@example.org")),
     "RCPT local part": lambda text: commands.Rcpt(Address(f"{text}@example.org")),
     "RCPT quoted pair": lambda text: commands.Rcpt(Address(f'"\\{text}"@example.org')),
     "RCPT literal": lambda text: commands.Rcpt(Address(f"ada@[{text}]")),
@@ -250,6 +267,28 @@ def test_a_line_has_a_limit(make: Callable[[int], Command], limit: int) -> None:
 def test_a_size_is_a_number_of_octets(size: Any) -> None:  # I1 I3
     with pytest.raises((InvalidInput, TypeError)):
         commands.Mail(None, size=size).wire()
+
+
+@pytest.mark.parametrize("body", ["", "7bit", "8BITMIME ", "8BITMIME SMTPUTF8", 8])
+def test_a_body_is_one_of_three(body: Any) -> None:  # I1 I3
+    with pytest.raises(InvalidInput, match="Body is one of '7BIT', '8BITMIME', 'BINARYMIME'"):
+        commands.Mail(None, body=body)
+
+
+def test_a_body_may_be_its_string() -> None:
+    assert commands.Mail(None, body="7BIT").body is Body.SEVEN_BIT  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [None, "RET=FULL", RcptOptions(), object()])
+def test_options_of_mail_are_mail_options(options: Any) -> None:  # I1
+    with pytest.raises(TypeError, match="the options are MailOptions, not"):
+        commands.Mail(None, options=options)
+
+
+@pytest.mark.parametrize("options", [None, "NOTIFY=NEVER", MailOptions(), object()])
+def test_options_of_rcpt_are_rcpt_options(options: Any) -> None:  # I1
+    with pytest.raises(TypeError, match="the options are RcptOptions, not"):
+        commands.Rcpt(ADA, options)
 
 
 WITH_SECRETS: list[tuple[Command, str, tuple[Secret, ...]]] = [

@@ -98,17 +98,19 @@ class Command:
             InvalidInput: The line is too long, or holds a control character (which the
                 constructors of all commands here refuse already).
         """
-        octets = self._line().encode("utf-8", "replace") + b"\r\n"
-        length = len(octets)
-        if length > self.line_max:
-            del octets  # it may hold a secret, and tracebacks can show local variables
-            msg = f"the {self.verb} command has {length} octets; {self.line_max} are allowed"
-            raise InvalidInput(msg)
-        if found := control_character(self._line()):
-            del octets
+        line = self._line()
+        if line.isascii() and line.isprintable() and len(line) + 2 <= self.line_max:
+            return line.encode("ascii") + b"\r\n"
+        octets = line.encode("utf-8", "replace") + b"\r\n"
+        length, found = len(octets), control_character(line)
+        if length <= self.line_max and not found:
+            return octets
+        del line, octets  # they may hold a secret, and tracebacks can show local variables
+        if found:
             msg = f"the {self.verb} command holds {found}"
             raise InvalidInput(msg)
-        return octets
+        msg = f"the {self.verb} command has {length} octets; {self.line_max} are allowed"
+        raise InvalidInput(msg)
 
 
 def check_argument(what: str, argument: str) -> None:

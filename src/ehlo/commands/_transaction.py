@@ -10,6 +10,14 @@ from typing_extensions import override
 
 from ehlo.commands._command import Command, Verb
 from ehlo.errors import InvalidInput
+from ehlo.parameters import (
+    NO_MAIL_OPTIONS,
+    NO_RCPT_OPTIONS,
+    MailOptions,
+    RcptOptions,
+    require_options,
+)
+from ehlo.policies import chosen
 
 if TYPE_CHECKING:
     from ehlo.address import Address
@@ -28,15 +36,33 @@ class Body(StrEnum):
     BINARY_MIME = "BINARYMIME"
 
 
-@dataclass(frozen=True, slots=True)
+# The generated __init__ of a frozen dataclass looks this up for each field; these two commands are
+# made for every message and every recipient.
+_set = object.__setattr__
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Mail(Command):
     """MAIL: begin a transaction (RFC 5321 section 4.1.1.2).
 
-    Attributes:
+    Args:
         sender: The reverse-path; None is the null reverse-path `<>`.
         size: The SIZE parameter: the content's length in octets (RFC 1870).
-        body: The BODY parameter (RFC 6152).
+        body: The BODY parameter (RFC 6152, RFC 3030).
         smtputf8: Whether to give the SMTPUTF8 parameter (RFC 6531).
+        options: What the sender asks for the message: further parameters.
+
+    Raises:
+        InvalidInput: The size is no whole number of at most 20 digits (RFC 1870 section 4), or
+            the body is no `Body`.
+        TypeError: The options are no `MailOptions`.
+
+    Attributes:
+        sender: As above.
+        size: As above.
+        body: As above.
+        smtputf8: As above.
+        options: As above.
     """
 
     verb = Verb.MAIL
@@ -45,48 +71,76 @@ class Mail(Command):
     size: int | None = None
     body: Body | None = None
     smtputf8: bool = False
+    options: MailOptions = NO_MAIL_OPTIONS
 
-    def __post_init__(self) -> None:
-        """Refuse what is no size.
-
-        Raises:
-            InvalidInput: The size is no whole number of at most 20 digits (RFC 1870 section 4).
-        """
-        if self.size is not None and not _is_size(self.size):
+    def __init__(
+        self,
+        sender: Address | None,
+        size: int | None = None,
+        body: Body | None = None,
+        smtputf8: bool = False,  # noqa: FBT001, FBT002 - as the dataclass would have it
+        options: MailOptions = NO_MAIL_OPTIONS,
+    ) -> None:
+        _set(self, "sender", sender)
+        _set(self, "size", size)
+        _set(self, "body", body)
+        _set(self, "smtputf8", smtputf8)
+        _set(self, "options", options)
+        if size is not None and not _is_size(size):
             msg = "the size of a message is a whole number of octets, of 20 digits at the most"
             raise InvalidInput(msg)
+        if body is not None:
+            _set(self, "body", chosen(Body, body))
+        if options is not NO_MAIL_OPTIONS:
+            require_options(MailOptions, options)
 
     @override
     def _line(self) -> str:
-        parameters = ""
-        if self.size is not None:
-            parameters = f" SIZE={self.size}"
-        if self.body is not None:
-            parameters += f" BODY={self.body}"
+        sender = self.sender
+        parameters = self.options.parameters
         if self.smtputf8:
-            parameters += " SMTPUTF8"
-        return f"MAIL FROM:<{'' if self.sender is None else self.sender.spec}>{parameters}"
+            parameters = f" SMTPUTF8{parameters}"
+        if self.body is not None:
+            parameters = f" BODY={self.body}{parameters}"
+        if self.size is not None:
+            parameters = f" SIZE={self.size}{parameters}"
+        return f"MAIL FROM:<{'' if sender is None else sender.spec}>{parameters}"
 
 
 def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value < SIZE_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Rcpt(Command):
     """RCPT: name a recipient (RFC 5321 section 4.1.1.3).
 
-    Attributes:
+    Args:
         recipient: The forward-path.
+        options: What the sender asks for this recipient: parameters.
+
+    Raises:
+        TypeError: The options are no `RcptOptions`.
+
+    Attributes:
+        recipient: As above.
+        options: As above.
     """
 
     verb = Verb.RCPT
     ends_group = False
     recipient: Address
+    options: RcptOptions = NO_RCPT_OPTIONS
+
+    def __init__(self, recipient: Address, options: RcptOptions = NO_RCPT_OPTIONS) -> None:
+        _set(self, "recipient", recipient)
+        _set(self, "options", options)
+        if options is not NO_RCPT_OPTIONS:
+            require_options(RcptOptions, options)
 
     @override
     def _line(self) -> str:
-        return f"RCPT TO:<{self.recipient.spec}>"
+        return f"RCPT TO:<{self.recipient.spec}>{self.options.parameters}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from ehlo.testing._actions import (
     Wait,
 )
 from ehlo.testing._connection import ServerConnection
+from ehlo.testing._content import Digest, Keep
 from ehlo.testing._options import (
     Answers,
     AnswersHook,
@@ -70,7 +71,9 @@ __all__ = [
     "AuthChannel",
     "Close",
     "Dialect",
+    "Digest",
     "Expect",
+    "Keep",
     "Mode",
     "Offer",
     "Pace",

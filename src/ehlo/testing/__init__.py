@@ -46,6 +46,7 @@ from ehlo.testing._actions import (
 )
 from ehlo.testing._connection import ServerConnection
 from ehlo.testing._content import Digest, Keep
+from ehlo.testing._conversing import Arrival, Conversation, converse
 from ehlo.testing._options import (
     Answers,
     AnswersHook,
@@ -68,8 +69,10 @@ __all__ = [
     "AnswerTable",
     "Answers",
     "AnswersHook",
+    "Arrival",
     "AuthChannel",
     "Close",
+    "Conversation",
     "Dialect",
     "Digest",
     "Expect",
@@ -96,5 +99,6 @@ __all__ = [
     "Usual",
     "Wait",
     "Wording",
+    "converse",
     "rehearse",
 ]

@@ -139,7 +139,8 @@ class ContentReader:
         found = _LINE_END_BEGINS.search(self._pending, tail)
         if found is None:
             return len(self._pending)
-        return found.start() - (self._pending[found.start() - 1 : found.start()] == b"\r")
+        behind_cr = self._pending.endswith(b"\r", 0, found.start())
+        return found.start() - behind_cr
 
     def _pass_on(self, length: int) -> None:
         """Keep the octets that are settled, without the dots that were stuffed."""

@@ -146,6 +146,15 @@ class Server:
         return self._records.discarded
 
     @property
+    def flights(self) -> int:
+        """How many times a client began to speak after the server had, over all connections.
+
+        These are the round trips, if the client writes a group of commands at once and the
+        system does not cut it; `converse` counts them without a network in between.
+        """
+        return self._records.flights
+
+    @property
     def connections(self) -> int:
         """How many connections were accepted so far."""
         return self._records.connections

@@ -45,6 +45,8 @@ from ehlo.testing._actions import (
     Wait,
 )
 from ehlo.testing._connection import ServerConnection
+from ehlo.testing._content import Digest, Keep
+from ehlo.testing._conversing import Arrival, Conversation, converse
 from ehlo.testing._options import (
     Answers,
     AnswersHook,
@@ -67,10 +69,14 @@ __all__ = [
     "AnswerTable",
     "Answers",
     "AnswersHook",
+    "Arrival",
     "AuthChannel",
     "Close",
+    "Conversation",
     "Dialect",
+    "Digest",
     "Expect",
+    "Keep",
     "Mode",
     "Offer",
     "Pace",
@@ -93,5 +99,6 @@ __all__ = [
     "Usual",
     "Wait",
     "Wording",
+    "converse",
     "rehearse",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -18,18 +17,22 @@ from ehlo.testing._actions import (
     Usual,
     Wait,
 )
+from ehlo.testing._choosing import chooser
 from ehlo.testing._content import ContentReader
 from ehlo.testing._grammar import Refusal, read_line
+from ehlo.testing._judging import judge, open_chunk
+from ehlo.testing._opening import auth_response
 from ehlo.testing._options import ServerOptions
 from ehlo.testing._received import ReceivedCommand, Situation
 from ehlo.testing._session import Session
 from ehlo.testing._state import Mode
+from ehlo.testing._transacting import end_chunk, end_content, take_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from ehlo.testing._actions import Action, Answer, Step
-    from ehlo.testing._options import AnswersHook, AnswerTable
+    from ehlo.testing._actions import Action, Step
+    from ehlo.testing._judging import Chunk
     from ehlo.testing._received import ReceivedMessage
     from ehlo.testing._state import Verdict
 
@@ -38,30 +41,6 @@ __all__ = ["ServerConnection"]
 _CANCEL: Final = {b"*": Refusal.CANCELLED}
 """The one line of an AUTH exchange that is no response (RFC 4954 section 4)."""
 _MASK: Final = "***"
-_BLANKS = re.compile(" +")
-
-
-def _key(text: str) -> str:
-    """Return a command in the form in which the answers table is searched."""
-    return _BLANKS.sub(" ", text.strip()).replace(": ", ":").upper()
-
-
-def _keys(command: ReceivedCommand) -> Iterator[str]:
-    """Yield what a command may be found under, the most specific first."""
-    line = _key(command.line)
-    while line:
-        yield line
-        line = line.rpartition(" ")[0]
-    yield _key(command.verb)
-
-
-def _hook(table: AnswerTable) -> AnswersHook:
-    answers = {_key(key): answer for key, answer in table.items()}
-
-    def look_up(command: ReceivedCommand, _situation: Situation) -> Answer | None:
-        return next((answers[key] for key in _keys(command) if key in answers), None)
-
-    return look_up
 
 
 def _auth_line_fault(raw: bytes) -> Refusal | None:
@@ -95,6 +74,8 @@ class ServerConnection:
         commands: What came in, in order, secrets masked.
         discarded: The octets that came in clear behind STARTTLS, none of which was looked at
             (RFC 3207 section 4; a client that sends any has a bug, or a man in the middle).
+        flights: How many times the client began to speak after the server had: the round trips
+            of the session, the greeting not counted.
     """
 
     def __init__(
@@ -108,18 +89,22 @@ class ServerConnection:
         options = options or ServerOptions()
         self.commands: list[ReceivedCommand] = []
         self.discarded = bytearray()
+        self.flights = 0
         self._options = options
         self._number = connection
-        self._hook = options.answers if callable(options.answers) else _hook(options.answers)
+        self._choose = chooser(options)
         self._session = Session(options, connection=connection, peer=peer, tls=tls)
         self._buffer = bytearray()
-        self._content: ContentReader | None = None
+        self._reader: ContentReader | None = None
+        self._chunk: tuple[ReceivedCommand, Chunk] | None = None
         self._actions: deque[Action] = deque()
-        self._silent = False
+        self._silent = self._has_spoken = False
+        self._first_in_read, self._behind_content = True, False
         self._readers: Mapping[Mode, Callable[[], bool]] = {
             Mode.COMMAND: self._read_command,
             Mode.AUTH_RESPONSE: self._read_auth_response,
             Mode.CONTENT: self._read_content,
+            Mode.CHUNK: self._read_chunk,
             Mode.TLS: self._discard,
             Mode.CLOSED: self._ignore,
         }
@@ -143,7 +128,11 @@ class ServerConnection:
         Args:
             octets: Any number of them, cut anywhere.
         """
+        if octets and (self._has_spoken or not self.flights):
+            self._has_spoken = False
+            self.flights += 1
         self._buffer += octets
+        self._first_in_read, self._behind_content = True, False
         while self._readers[self.mode]():
             pass
 
@@ -159,7 +148,9 @@ class ServerConnection:
         Returns:
             An action; None if there is nothing to do until the client says more.
         """
-        return self._actions.popleft() if self._actions else None
+        action = self._actions.popleft() if self._actions else None
+        self._has_spoken |= isinstance(action, Send)
+        return action
 
     def data_to_send(self) -> bytes:
         """Return the octets that are to be sent before any other action, and forget them.
@@ -170,7 +161,7 @@ class ServerConnection:
         octets = bytearray()
         while self._actions and isinstance(self._actions[0], Send):
             octets += self._actions[0].octets
-            self._actions.popleft()
+            self.next_action()
         return bytes(octets)
 
     def tls_started(self) -> None:
@@ -191,9 +182,12 @@ class ServerConnection:
         if not end:
             del self._buffer[AUTH_LINE_MAX + 1 :]
             return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[:end]
-        return line
+        return self._take(end)
+
+    def _take(self, length: int) -> bytes:
+        octets = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return octets
 
     def _read_command(self) -> bool:
         raw = self._take_line()
@@ -202,7 +196,12 @@ class ServerConnection:
         line_max = self._options.command_line_max
         line = read_line(raw, line_max=line_max, auth_line_max=AUTH_LINE_MAX)
         command = self._record(line.verb, line.shown)
-        self._answer(command, self._session.command(line))
+        chunk = open_chunk(self._session, line)
+        if chunk is None:
+            self._answer(command, judge(self._session, line))
+        else:
+            self._chunk = (command, chunk)
+            self._session.mode = Mode.CHUNK
         return True
 
     def _read_auth_response(self) -> bool:
@@ -213,22 +212,46 @@ class ServerConnection:
         refusal = _CANCEL.get(response) or _auth_line_fault(raw)
         shown = response.decode() if response in _CANCEL else _MASK
         command = self._record(Verb.AUTH_RESPONSE, shown)
-        self._answer(command, self._session.auth_response(response, refusal))
+        self._answer(command, auth_response(self._session, response, refusal))
         return True
 
     def _read_content(self) -> bool:
-        reader = self._content = self._content or ContentReader(self._session.size_limit)
-        rest = reader.feed(bytes(self._buffer))
-        self._buffer.clear()
+        reader = self._reader = self._reader or ContentReader(self._session.current.store)
+        rest = reader.feed(self._take(len(self._buffer)))
         if rest is None:
             return False
         self._buffer += rest
-        self._content = None
-        content = reader.content()
-        command = self._record(Verb.END_OF_CONTENT, ".")
-        self._answer(command, self._session.end_of_content(content), content or b"")
-        self._session.end_transaction()
+        self._reader = None
+        self._end_content(self._record(Verb.END_OF_CONTENT, "."))
         return True
+
+    def _read_chunk(self) -> bool:
+        assert self._chunk is not None  # noqa: S101 - the mode says so
+        command, chunk = self._chunk
+        octets = self._take(chunk.due)
+        chunk.due -= len(octets)
+        if chunk.refusal is None:
+            self._session.current.store.add(octets)
+        if chunk.due:
+            return False
+        self._chunk = None
+        if command.verb is Verb.BDAT_LAST and chunk.refusal is None:
+            take_chunk(self._session, chunk.size)
+            self._end_content(command)
+        else:
+            self._session.mode = Mode.COMMAND
+            self._answer(command, end_chunk(self._session, chunk.size, chunk.refusal))
+        return True
+
+    def _end_content(self, command: ReceivedCommand) -> None:
+        """Answer the end of the content: once, or once for each recipient."""
+        session = self._session
+        session.mode = Mode.COMMAND
+        content = session.current.store.content()
+        for ending in end_content(session):
+            self._answer(command, ending.verdict, content.octets, ending.recipient)
+        session.finish(content)
+        self._behind_content = True
 
     def _discard(self) -> bool:
         self.discarded += self._buffer
@@ -250,25 +273,50 @@ class ServerConnection:
         self.commands.append(command)
         return command
 
-    def _answer(self, command: ReceivedCommand, verdict: Verdict, content: bytes = b"") -> None:
-        """Answer a command as the hook or the verdict says."""
+    def _answer(
+        self,
+        command: ReceivedCommand,
+        verdict: Verdict,
+        content: bytes = b"",
+        recipient: str | None = None,
+    ) -> None:
+        """Answer a command as the options or the verdict say."""
+        answer = self._choose(command, self._situation(verdict.reply, content, recipient))
+        steps = answer if isinstance(answer, tuple) else (answer,)
+        self._first_in_read = False
+        if not self._follow(steps, verdict):
+            verdict.otherwise()
+            self._note_refusal(command, steps, verdict.reply)
+        elif verdict.then and self.mode is not Mode.CLOSED:
+            self._emit(verdict.then)
+
+    def _note_refusal(
+        self, command: ReceivedCommand, steps: tuple[Step, ...], usual: Reply
+    ) -> None:
+        """Keep what refused a recipient."""
+        transaction = self._session.transaction
+        if command.verb is Verb.RCPT and transaction is not None:
+            said = (step for step in steps if isinstance(step, Reply))
+            transaction.refused.append(next(said, usual))
+
+    def _situation(self, usual: Reply, content: bytes, recipient: str | None) -> Situation:
         session = self._session
-        situation = Situation(
-            usual=verdict.reply,
+        return Situation(
+            usual=usual,
             hello=session.hello,
             user=session.user,
             sender=session.sender,
             recipients=session.recipients,
             content=content,
+            recipient=recipient,
+            refused=session.refused,
+            announced=session.announced,
+            first_in_read=self._first_in_read,
+            last_in_read=not self._buffer,
+            behind_content=self._behind_content,
         )
-        answer = self._hook(command, situation)
-        if answer is None:
-            answer = Usual()
-        steps = answer if isinstance(answer, tuple) else (answer,)
-        if self._take(steps, verdict) and verdict.then and self.mode is not Mode.CLOSED:
-            self._emit(verdict.then)
 
-    def _take(self, steps: tuple[Step, ...], verdict: Verdict) -> bool:
+    def _follow(self, steps: tuple[Step, ...], verdict: Verdict) -> bool:
         """Take the steps of an answer; return whether the command took effect."""
         decision: bool | None = None
         for step in steps:

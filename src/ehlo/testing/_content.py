@@ -1,33 +1,119 @@
-"""The content of a message as a server reads it: up to CRLF.CRLF, unstuffed, in any chunking."""
+"""The content of a message as a server reads and keeps it, in any chunking."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-__all__ = ["ContentReader"]
+__all__ = ["Content", "ContentReader", "ContentStore", "Digest", "Keep"]
 
 _LINE_END: Final = b"\r\n"
-_END: Final = b"\r\n.\r\n"
-_STUFFING_FACTOR: Final = 2
-"""Dot-stuffing makes content longer by less than this: no line is shorter than CRLF."""
+_END_MARK: Final = re.compile(rb"(\r\n)\.\r\n")
+_STUFFED_DOT: Final = re.compile(rb"(\r\n)\.")
+_END_LENGTH: Final = 5
+"""Octets of the longest end mark."""
+_LINE_END_BEGINS: Final = re.compile(rb"[\r\n]")
+
+
+class Keep(StrEnum):
+    """What a server keeps of the content of messages."""
+
+    CONTENT = "content"
+    """Every octet."""
+    DIGEST = "digest"
+    """Length and SHA-256 alone: for messages of any size, in no memory. What looks at content,
+    such as an answers hook, sees none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What can be said of octets that are gone.
+
+    Attributes:
+        length: How many there were.
+        sha256: Their SHA-256, in hexadecimal digits.
+    """
+
+    length: int
+    sha256: str
+
+    @classmethod
+    def of(cls, octets: bytes) -> Digest:
+        """Return the digest of octets."""
+        return cls(len(octets), hashlib.sha256(octets).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The whole content of one message.
+
+    Attributes:
+        octets: The octets; empty if they were not kept.
+        digest: Their digest if they were not kept; None if they are there.
+    """
+
+    octets: bytes
+    digest: Digest | None = None
+
+
+class ContentStore:
+    """Takes the content of one message, piece by piece.
+
+    Args:
+        limit: How many octets it may have; None for no limit. Of a longer one nothing is kept.
+        keep: What is kept of it.
+
+    Attributes:
+        overflowed: Whether there were more octets than allowed.
+    """
+
+    def __init__(self, limit: int | None, keep: Keep) -> None:
+        self.overflowed = False
+        self._limit = limit
+        self._length = 0
+        self._kept = bytearray()
+        self._hash = hashlib.sha256() if keep is Keep.DIGEST else None
+
+    def add(self, octets: bytes) -> None:
+        """Take the next octets.
+
+        Args:
+            octets: Any number of them.
+        """
+        self._length += len(octets)
+        if self._limit is not None and self._length > self._limit:
+            self.overflowed = True
+            self._kept.clear()
+        elif self._hash is None:
+            self._kept += octets
+        else:
+            self._hash.update(octets)
+
+    def content(self) -> Content:
+        """Return the content; there is none of one that overflowed."""
+        if self._hash is None:
+            return Content(bytes(self._kept))
+        return Content(b"", Digest(self._length, self._hash.hexdigest()))
 
 
 class ContentReader:
-    """Reads one message's content (RFC 5321 sections 4.1.1.4 and 4.5.2).
+    """Reads one message's content up to its end mark (RFC 5321 sections 4.1.1.4 and 4.5.2).
 
     Only CRLF "." CRLF ends it. A server that takes anything else for the end lets a sender
     smuggle commands through a relay that does not (CVE-2023-51764, CVE-2023-51765).
 
     Args:
-        limit: How many octets the content may have; None for no limit. Of a longer one nothing
-            is kept.
+        store: Where the unstuffed octets go.
     """
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
-        self._too_long = False
+    def __init__(self, store: ContentStore) -> None:
+        self._store = store
         # The CRLF of the DATA line counts: a lone dot may come first, and a dot is stuffed there.
-        self._kept = bytearray(_LINE_END)
+        self._pending = bytearray(_LINE_END)
+        self._lead = len(_LINE_END)  # how many octets of what is pending are no content
 
     def feed(self, octets: bytes) -> bytes | None:
         """Take octets that came in.
@@ -38,32 +124,29 @@ class ContentReader:
         Returns:
             What came behind the end of the content; None while that has not come.
         """
-        seen = len(self._kept)
-        self._kept += octets
-        end = self._kept.find(_END, max(seen - len(_END) + 1, 0))
-        if end < 0:
-            self._shed()
+        self._pending += octets
+        mark = _END_MARK.search(self._pending)
+        if mark is None:
+            self._pass_on(self._settled())
             return None
-        rest = bytes(self._kept[end + len(_END) :])
-        del self._kept[end + len(_LINE_END) :]  # the last line keeps its end
+        rest = bytes(self._pending[mark.end() :])
+        self._pass_on(mark.end(1))  # the last line keeps its end
         return rest
 
-    def content(self) -> bytes | None:
-        """Return the content after `feed` has found its end.
+    def _settled(self) -> int:
+        """Return how many octets no end mark and no stuffed dot can have a part in any more."""
+        tail = max(len(self._pending) - _END_LENGTH + 1, 0)
+        found = _LINE_END_BEGINS.search(self._pending, tail)
+        if found is None:
+            return len(self._pending)
+        behind_cr = self._pending.endswith(b"\r", 0, found.start())
+        return found.start() - behind_cr
 
-        Returns:
-            The unstuffed octets; None if there were more of them than allowed.
-        """
-        if self._too_long:
-            return None
-        content = self._kept.replace(b"\r\n.", _LINE_END).removeprefix(_LINE_END)
-        if self._limit is not None and len(content) > self._limit:
-            return None
-        return bytes(content)
-
-    def _shed(self) -> None:
-        """Keep no more of an overlong content than it takes to find its end."""
-        if self._limit is None or len(self._kept) <= _STUFFING_FACTOR * self._limit + len(_END):
+    def _pass_on(self, length: int) -> None:
+        """Keep the octets that are settled, without the dots that were stuffed."""
+        if not length:
             return
-        self._too_long = True
-        del self._kept[: -len(_END)]
+        settled = _STUFFED_DOT.sub(rb"\1", self._pending[:length])
+        del self._pending[:length]
+        self._store.add(settled[self._lead :])
+        self._lead = 0

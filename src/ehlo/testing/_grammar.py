@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
     from ehlo.capabilities import Capabilities
 
-__all__ = ["Declined", "Line", "Path", "Refusal", "check_ascii", "read_line", "read_path"]
+__all__ = [
+    "Declined",
+    "Line",
+    "Path",
+    "Refusal",
+    "check_ascii",
+    "read_chunk_size",
+    "read_line",
+    "read_path",
+]
 
 _MASK: Final = "***"
 _MECHANISM = re.compile("[A-Za-z0-9_-]{1,20}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+_LAST = re.compile(" LAST *$", re.IGNORECASE)
+_CHUNK = re.compile("([0-9]{1,20})(?: +LAST)?", re.IGNORECASE)
 _VERBS: Final[Mapping[str, Verb]] = {verb.value: verb for verb in Verb if verb.value.isalpha()}
 
 
@@ -39,6 +50,7 @@ class Refusal(Enum):
     BAD_SENDER = (501, "5.1.7 Syntax: MAIL FROM:<address>")
     BAD_RECIPIENT = (501, "5.1.3 Syntax: RCPT TO:<address>")
     BAD_PARAMETER = (501, "5.5.4 Bad parameter")
+    BAD_CHUNK = (501, "5.5.4 Syntax: BDAT octets [LAST]")
     BAD_RESPONSE = (501, "5.5.2 Cannot decode the response")
     CANCELLED = (501, "5.7.0 Authentication cancelled")
     NOT_IMPLEMENTED = (502, "5.5.1 Command not implemented")
@@ -106,6 +118,8 @@ def read_line(raw: bytes, *, line_max: int, auth_line_max: int) -> Line:
     text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
     word, _, argument = text.strip(" ").partition(" ")
     verb = _VERBS.get(word.upper(), Verb.OTHER)
+    if verb is Verb.BDAT and _LAST.search(text):
+        verb = Verb.BDAT_LAST
     limit = auth_line_max if verb is Verb.AUTH else line_max
     shown = _masked(text) if verb is Verb.AUTH else text[:limit]
     return Line(verb, argument.strip(" "), shown, _fault(raw, limit))
@@ -129,6 +143,24 @@ def _fault(raw: bytes, limit: int) -> Refusal | None:
     except UnicodeDecodeError:
         return Refusal.BAD_CHARACTER
     return Refusal.BAD_CHARACTER if _CONTROL.search(text) else None
+
+
+def read_chunk_size(argument: str) -> int:
+    """Read the argument of BDAT (RFC 3030 section 2).
+
+    Args:
+        argument: What follows the verb.
+
+    Returns:
+        How many octets follow the line.
+
+    Raises:
+        Declined: The syntax is wrong.
+    """
+    match = _CHUNK.fullmatch(argument)
+    if match is None:
+        raise Declined(Refusal.BAD_CHUNK)
+    return int(match[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +206,18 @@ class _Parameter:
 
     capability: str
     value: re.Pattern[str] | None
+    # Values that belong to further capabilities.
+    reserved: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 # RFC 1870 section 6, RFC 6152 section 2, RFC 6531 section 3.4, RFC 4954 section 5.
 _PARAMETERS: Final[Mapping[tuple[Verb, str], _Parameter]] = {
     (Verb.MAIL, "SIZE"): _Parameter("SIZE", re.compile("[0-9]{1,20}")),
-    (Verb.MAIL, "BODY"): _Parameter("8BITMIME", re.compile("7BIT|8BITMIME", re.IGNORECASE)),
+    (Verb.MAIL, "BODY"): _Parameter(
+        "8BITMIME",
+        re.compile("7BIT|8BITMIME|BINARYMIME", re.IGNORECASE),
+        {"BINARYMIME": "BINARYMIME"},
+    ),
     (Verb.MAIL, "SMTPUTF8"): _Parameter("SMTPUTF8", None),
     (Verb.MAIL, "AUTH"): _Parameter("AUTH", re.compile(r"<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")),
 }
@@ -252,6 +290,7 @@ def _check_parameter(verb: Verb, keyword: str, value: str | None, announced: Cap
     if known.value is None or value is None:
         valid = known.value is None and value is None
     else:
-        valid = known.value.fullmatch(value) is not None
+        needed = known.reserved.get(value.upper(), known.capability)
+        valid = known.value.fullmatch(value) is not None and needed in announced
     if not valid:
         raise Declined(Refusal.BAD_PARAMETER)

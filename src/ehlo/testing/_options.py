@@ -11,6 +11,7 @@ from ehlo.commands import COMMAND_LINE_MAX
 from ehlo.errors import InvalidInput
 from ehlo.policies import chosen
 from ehlo.testing._actions import Answer
+from ehlo.testing._content import Keep
 from ehlo.testing._received import ReceivedCommand, Situation
 from ehlo.testing._sasl import MECHANISMS
 from ehlo.text import refuse_control_characters
@@ -21,6 +22,7 @@ __all__ = [
     "AnswersHook",
     "AuthChannel",
     "Dialect",
+    "Keep",
     "Offer",
     "ServerOptions",
     "Wording",
@@ -42,6 +44,8 @@ class Dialect(StrEnum):
     """EHLO and HELO (RFC 5321)."""
     SMTP = "smtp"
     """HELO only: EHLO is answered 502, as by servers from before RFC 1425."""
+    LMTP = "lmtp"
+    """LHLO, and a final reply for each recipient (RFC 2033)."""
 
 
 class Offer(StrEnum):
@@ -75,13 +79,15 @@ class Wording:
 
     Attributes:
         greeting: 220 when the connection is opened.
-        hello: 250 to EHLO (its first line) and HELO.
+        hello: 250 to EHLO, LHLO (its first line) and HELO.
         starttls: 220 to STARTTLS.
         authenticated: 235 to the end of an AUTH exchange.
         sender: 250 to MAIL.
         recipient: 250 to RCPT.
         start_content: 354 to DATA.
+        chunk: 250 to a chunk that is not the last; `{length}` is its length in octets.
         accepted: 250 to the end of the content.
+        delivered: 250 to the end of the content, for one recipient (LMTP).
         reset: 250 to RSET.
         noop: 250 to NOOP.
         vrfy: 252 to VRFY.
@@ -96,7 +102,9 @@ class Wording:
     sender: str = "2.1.0 Sender OK"
     recipient: str = "2.1.5 Recipient OK"
     start_content: str = "End data with <CR><LF>.<CR><LF>"
+    chunk: str = "2.0.0 {length} octets received"
     accepted: str = "2.0.0 Ok: queued as {queue_id}"
+    delivered: str = "2.1.5 <{recipient}> Ok: queued as {queue_id}"
     reset: str = "2.0.0 OK"
     noop: str = "2.0.0 OK"
     vrfy: str = "2.1.5 Cannot verify the user, but will try delivery"
@@ -122,8 +130,10 @@ class ServerOptions:
     or its beginning, cut at a blank; the longest that fits is used: of
     `"MAIL FROM:<a@example.org> SIZE=9"`, `"MAIL FROM:<a@example.org>"` and `"MAIL"` the first.
     Case does not matter. The greeting is `ehlo.commands.Verb.GREETING`, the end of the content
-    `"."`, a line of an AUTH exchange `Verb.AUTH_RESPONSE`, whatever is no known command
-    `Verb.OTHER`. A function is called with the command and the situation.
+    `"."`, a chunk `"BDAT"`, the last one `"BDAT LAST"`, a line of an AUTH exchange
+    `Verb.AUTH_RESPONSE`, whatever is no known command `Verb.OTHER`. In LMTP the reply for one
+    recipient is found under `". <b@example.org>"` or `"BDAT LAST <b@example.org>"` first. A
+    function is called with the command and the situation.
 
     An answer's first `Reply` also decides what becomes of the command: it takes effect if that
     reply's first digit is the one of the usual reply. So a 550 to RCPT does not add the
@@ -134,8 +144,11 @@ class ServerOptions:
         hostname: The server's name for itself.
         dialect: Which protocol it speaks.
         capabilities: The lines of the EHLO reply behind the first, as they are sent. STARTTLS
-            and AUTH are added by `starttls` and `auth`. `SIZE n` sets the limit of a message in
-            octets, which holds whether the client used EHLO or not.
+            and AUTH are added by `starttls` and `auth`. What is announced here is there, and
+            nothing else: CHUNKING (RFC 3030) brings BDAT, and with BINARYMIME the parameter.
+            `SIZE n` sets the limit of a message in octets, which holds whether the client used
+            EHLO or not.
+        keep: What is kept of the content of messages.
         starttls: Whether STARTTLS is there; a `Server` with a context turns `OFF` into `OFFERED`.
         users: The passwords of those who can authenticate, by user name.
         auth: Whether AUTH is there; nothing is offered while there are no users.
@@ -153,6 +166,7 @@ class ServerOptions:
     hostname: str = "mail.example.org"
     dialect: Dialect = Dialect.ESMTP
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
+    keep: Keep = Keep.CONTENT
     starttls: Offer = Offer.OFF
     users: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     auth: Offer = Offer.OFFERED
@@ -206,6 +220,7 @@ class ServerOptions:
 
 _POLICIES: Final[Mapping[str, type[StrEnum]]] = {
     "dialect": Dialect,
+    "keep": Keep,
     "starttls": Offer,
     "auth": Offer,
     "auth_channel": AuthChannel,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
+
+from ehlo.capabilities import Capabilities
+from ehlo.commands import Verb
+from ehlo.testing._content import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from email.message import EmailMessage
 
-    from ehlo.commands import Verb
     from ehlo.reply import Reply
 
 __all__ = ["ReceivedCommand", "ReceivedMessage", "Situation"]
@@ -28,7 +31,7 @@ class ReceivedCommand:
 
     Attributes:
         verb: Which command it is: `OTHER` for an unknown one, `AUTH_RESPONSE` for a line of a
-            SASL exchange, `END_OF_CONTENT` for the lone dot.
+            SASL exchange, `END_OF_CONTENT` for the lone dot, `BDAT_LAST` for the last chunk.
         line: The line without its end; what could be a secret of AUTH is `***`, and octets that
             are not UTF-8 are written as escapes.
         connection: The number of the connection it came over, counted from 1.
@@ -53,8 +56,13 @@ class ReceivedMessage:
         sender: The reverse-path without its angle brackets; empty for the null reverse-path.
         recipients: The accepted forward-paths without their angle brackets, in order.
         content: The octets between DATA and the lone dot, with the stuffed dots removed and
-            otherwise as they came (RFC 5321 section 4.5.2).
+            otherwise as they came (RFC 5321 section 4.5.2), or those of all chunks; empty if the
+            server was told to keep the digest alone.
+        digest: Length and SHA-256 of the content if it was not kept; None if it was.
+        via: The command that brought the content: `DATA` or `BDAT`.
+        chunks: How many octets each BDAT had, in order; empty for DATA.
         parameters: The parameters of MAIL: keywords in upper case; None where there is no value.
+        recipient_parameters: The parameters of each RCPT, in the order of `recipients`.
         hello: The name the client gave with EHLO or HELO.
         tls: Whether it came over an encrypted connection.
         user: Who was authenticated; None for nobody.
@@ -71,6 +79,20 @@ class ReceivedMessage:
     user: str | None
     queue_id: str
     connection: int
+    digest: Digest | None = None
+    via: Verb = Verb.DATA
+    chunks: tuple[int, ...] = ()
+    recipient_parameters: tuple[Mapping[str, str | None], ...] = ()
+
+    @property
+    def length(self) -> int:
+        """How many octets the content has."""
+        return len(self.content) if self.digest is None else self.digest.length
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the content, in hexadecimal digits."""
+        return (self.digest or Digest.of(self.content)).sha256
 
     @property
     def bare_line_ends(self) -> int:
@@ -99,7 +121,16 @@ class Situation:
         user: Who is authenticated; None for nobody.
         sender: The reverse-path of the transaction; None outside one.
         recipients: The forward-paths accepted so far.
-        content: The content, when the command is its end; empty otherwise.
+        content: The content, when the command is its end; empty otherwise, and where the server
+            keeps the digest alone.
+        recipient: Whom a reply to the end of the content is for, where each recipient gets one
+            (LMTP); None otherwise.
+        refused: The replies that refused recipients of this transaction, in order.
+        announced: What the server told the client it can do.
+        first_in_read: Whether nothing came before the command in the same read, which is one call
+            of `ServerConnection.receive_data`.
+        last_in_read: Whether nothing came behind it in the same read.
+        behind_content: Whether the end of a message's content came before it in the same read.
     """
 
     usual: Reply
@@ -108,3 +139,9 @@ class Situation:
     sender: str | None
     recipients: tuple[str, ...]
     content: bytes
+    recipient: str | None = None
+    refused: tuple[Reply, ...] = ()
+    announced: Capabilities = field(default_factory=Capabilities)
+    first_in_read: bool = True
+    last_in_read: bool = True
+    behind_content: bool = False

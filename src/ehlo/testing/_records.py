@@ -26,6 +26,7 @@ class Records:
         self._commands: list[ReceivedCommand] = []
         self._discarded = bytearray()
         self._failures: list[BaseException] = []
+        self._flights = 0
         self._accepted = 0
         self._open = 0
 
@@ -48,6 +49,12 @@ class Records:
         """The octets that came in clear behind STARTTLS."""
         with self._changed:
             return bytes(self._discarded)
+
+    @property
+    def flights(self) -> int:
+        """How many times a client began to speak after the server had."""
+        with self._changed:
+            return self._flights
 
     @property
     def failures(self) -> tuple[BaseException, ...]:
@@ -91,9 +98,11 @@ class Records:
         messages: Sequence[ReceivedMessage],
         commands: Sequence[ReceivedCommand],
         discarded: bytes,
+        flights: int,
     ) -> None:
         """Add what a connection has newly received."""
         with self._changed:
+            self._flights += flights
             self._messages += messages
             self._commands += commands
             self._discarded += discarded

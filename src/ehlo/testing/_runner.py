@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ehlo.errors import InvalidInput
 from ehlo.policies import Tls, chosen
-from ehlo.testing._options import Offer, ServerOptions
+from ehlo.testing._options import Dialect, Offer, ServerOptions
 from ehlo.testing._transport import Shared, Transport
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 _PATIENCE: Final = 10.0
 """Seconds to wait for the server's own thread; only a hook that blocks can use them up."""
-_SCHEMES: Final = {Tls.NONE: "smtp", Tls.STARTTLS: "smtp+starttls", Tls.IMPLICIT: "smtps"}
+_SCHEMES: Final = {Tls.NONE: "", Tls.STARTTLS: "+starttls", Tls.IMPLICIT: "s"}
+"""What follows the protocol in a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,15 @@ class Server:
     def url(self) -> str:
         """The URL that a client is given, such as `smtp://127.0.0.1:52525`.
 
+        A server that speaks LMTP has `lmtp` in the place of `smtp`.
+
         Raises:
             RuntimeError: The server is not running yet.
         """
+        protocol = "lmtp" if self.options.dialect is Dialect.LMTP else "smtp"
         if self._path:
-            return f"smtp+unix://{quote(str(Path(self._path).absolute()))}"
-        return f"{_SCHEMES[self._tls]}://{self.host}:{self.port}"
+            return f"{protocol}+unix://{quote(str(Path(self._path).absolute()))}"
+        return f"{protocol}{_SCHEMES[self._tls]}://{self.host}:{self.port}"
 
     # --- what it has received
 
@@ -140,6 +144,15 @@ class Server:
     def discarded(self) -> bytes:
         """The octets that came in clear behind STARTTLS, and were not looked at."""
         return self._records.discarded
+
+    @property
+    def flights(self) -> int:
+        """How many times a client began to speak after the server had, over all connections.
+
+        These are the round trips, if the client writes a group of commands at once and the
+        system does not cut it; `converse` counts them without a network in between.
+        """
+        return self._records.flights
 
     @property
     def connections(self) -> int:

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from ehlo.commands import Body, Verb
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ehlo.reply import Reply
     from ehlo.testing._actions import Action
+    from ehlo.testing._content import ContentStore
     from ehlo.testing._grammar import Path
 
-__all__ = ["Mode", "Stage", "Transaction", "Verdict"]
+__all__ = ["Ending", "Mode", "Stage", "Transaction", "Verdict"]
 
 
 class Mode(Enum):
@@ -22,6 +25,8 @@ class Mode(Enum):
     COMMAND = auto()
     AUTH_RESPONSE = auto()
     CONTENT = auto()
+    CHUNK = auto()
+    """The octets of a BDAT chunk (RFC 3030)."""
     TLS = auto()
     """Plaintext where a TLS handshake is due: nothing that may be looked at."""
     CLOSED = auto()
@@ -36,6 +41,10 @@ class Stage(Enum):
     READY = auto()
     SENDER_GIVEN = auto()
     RECIPIENT_GIVEN = auto()
+    CHUNKS = auto()
+    """Content is coming in by BDAT."""
+    FAILED = auto()
+    """A chunk was refused: RSET is due (RFC 3030 section 2)."""
 
 
 def _nothing() -> None:
@@ -50,11 +59,26 @@ class Verdict:
         reply: The usual reply.
         effect: What is to be done if it goes out, before it does.
         then: What follows it on the wire.
+        otherwise: What is to be done if the effect does not come about.
     """
 
     reply: Reply
     effect: Callable[[], None] = _nothing
     then: Action | None = None
+    otherwise: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One of the replies to the end of the content.
+
+    Attributes:
+        verdict: What the server makes of the content.
+        recipient: Whom it is about; None if it is about all (RFC 2033 section 4.2).
+    """
+
+    verdict: Verdict
+    recipient: str | None = None
 
 
 @dataclass(slots=True)
@@ -63,8 +87,23 @@ class Transaction:
 
     Attributes:
         path: The reverse-path and the parameters of MAIL.
-        recipients: The forward-paths that were accepted.
+        store: Where the content goes.
+        recipients: The forward-paths that were accepted, with their parameters.
+        refused: The replies that refused the others.
+        delivered: The recipients whose copy was accepted in the end.
+        via: The command that brings the content.
+        chunks: How many octets each accepted chunk had.
     """
 
     path: Path
-    recipients: list[str] = field(default_factory=list[str])
+    store: ContentStore
+    recipients: list[Path] = field(default_factory=list["Path"])
+    refused: list[Reply] = field(default_factory=list["Reply"])
+    delivered: list[Path] = field(default_factory=list["Path"])
+    via: Verb = Verb.DATA
+    chunks: list[int] = field(default_factory=list[int])
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the content needs BDAT (RFC 3030 section 3)."""
+        return (self.path.parameters.get("BODY") or "").upper() == Body.BINARY_MIME

@@ -79,7 +79,8 @@ class Transport(asyncio.Protocol):
         self._tls: TlsLayer | None = None
         self._waiting_for: str | None = None
         self._unsent = bytearray()
-        self._messages = self._commands = self._discarded = 0  # how many are published
+        # How many are published.
+        self._messages = self._commands = self._discarded = self._flights = 0
         self._half_closed = False
         self._over = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -197,10 +198,12 @@ class Transport(asyncio.Protocol):
             role.messages[self._messages :],
             role.commands[self._commands :],
             bytes(role.discarded[self._discarded :]),
+            role.flights - self._flights,
         )
         self._messages = len(role.messages)
         self._commands = len(role.commands)
         self._discarded = len(role.discarded)
+        self._flights = role.flights
 
     # --- executing actions
 

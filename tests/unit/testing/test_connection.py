@@ -702,7 +702,10 @@ def test_a_function_answers() -> None:
         sender="a@example.org",
         recipients=(),
         content=b"",
+        announced=situation.announced,
+        first_in_read=False,
     )
+    assert situation.announced.auth == ("PLAIN", "LOGIN")
     assert seen[0][0].verb is Verb.GREETING
 
 

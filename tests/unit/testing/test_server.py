@@ -23,6 +23,7 @@ from ehlo.reply import Reply
 from ehlo.testing import (
     Answer,
     Close,
+    Dialect,
     Offer,
     ReceivedCommand,
     Reset,
@@ -107,6 +108,22 @@ def test_plain() -> None:
     assert not message.tls
     assert server.commands[-1].verb is Verb.QUIT
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("tls", "scheme"), [("none", "lmtp"), ("starttls", "lmtp+starttls"), ("implicit", "lmtps")]
+)
+def test_the_url_of_an_lmtp_server(tls: str, scheme: str, server_context: ssl.SSLContext) -> None:
+    context = None if tls == "none" else server_context
+    options = ServerOptions(dialect=Dialect.LMTP)
+    with Server(options, tls=tls, ssl_context=context) as server:
+        assert server.url == f"{scheme}://127.0.0.1:{server.port}"
+
+
+@unix_sockets
+def test_the_url_of_an_lmtp_server_on_a_unix_socket(tmp_path: Path) -> None:
+    with Server(ServerOptions(dialect=Dialect.LMTP), path=tmp_path / "s") as server:
+        assert server.url == f"lmtp+unix://{tmp_path / 's'}"
 
 
 def test_starttls(server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:

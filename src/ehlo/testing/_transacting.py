@@ -1,0 +1,129 @@
+"""The commands of a transaction: MAIL, RCPT, DATA, BDAT, RSET, and the end of the content."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ehlo.commands import Verb
+from ehlo.testing._content import ContentStore
+from ehlo.testing._grammar import Declined, Refusal, check_ascii, read_chunk_size, read_path
+from ehlo.testing._options import Dialect
+from ehlo.testing._state import Ending, Mode, Stage, Transaction, Verdict
+
+if TYPE_CHECKING:
+    from ehlo.testing._grammar import Path
+    from ehlo.testing._session import Session
+
+__all__ = ["bdat", "data", "end_chunk", "end_content", "mail", "rcpt", "rset", "take_chunk"]
+
+
+def mail(session: Session, argument: str) -> Verdict:
+    """MAIL (RFC 5321 section 4.1.1.2)."""
+    path = read_path(Verb.MAIL, argument, session.announced)
+    check_ascii(path.address, path.parameters)
+    size = path.parameters.get("SIZE")
+    if size is not None and session.size_limit is not None and int(size) > session.size_limit:
+        raise Declined(Refusal.TOO_BIG)
+    reply = session.reply(250, session.options.wording.sender, sender=path.address)
+    return Verdict(reply, partial(_begin, session, path))
+
+
+def _begin(session: Session, path: Path) -> None:
+    store = ContentStore(session.size_limit, session.options.keep)
+    session.transaction = Transaction(path, store)
+
+
+def rcpt(session: Session, argument: str) -> Verdict:
+    """RCPT (RFC 5321 section 4.1.1.3)."""
+    transaction = session.current
+    path = read_path(Verb.RCPT, argument, session.announced)
+    check_ascii(path.address, transaction.path.parameters)
+    reply = session.reply(250, session.options.wording.recipient, recipient=path.address)
+    return Verdict(reply, partial(transaction.recipients.append, path))
+
+
+def data(session: Session, _argument: str) -> Verdict:
+    """DATA (RFC 5321 section 4.1.1.4)."""
+    # RFC 3030 sections 2 and 3: 503, and RSET is due.
+    if session.stage is Stage.CHUNKS or session.current.is_binary:
+        return Verdict(session.declined(Refusal.OUT_OF_ORDER).reply, session.fail)
+    reply = session.reply(354, session.options.wording.start_content)
+    return Verdict(reply, partial(_await_content, session))
+
+
+def _await_content(session: Session) -> None:
+    session.mode = Mode.CONTENT
+
+
+def rset(session: Session, _argument: str) -> Verdict:
+    """RSET (RFC 5321 section 4.1.1.5)."""
+    return Verdict(session.reply(250, session.options.wording.reset), session.reset)
+
+
+def bdat(_session: Session, argument: str) -> Verdict:
+    """BDAT without a chunk, because none can be told from its line (RFC 3030 section 2)."""
+    read_chunk_size(argument)
+    raise Declined(Refusal.OUT_OF_ORDER)
+
+
+def end_chunk(session: Session, size: int, refusal: Refusal | None) -> Verdict:
+    """Judge a chunk that is not the last, or any chunk that is refused (RFC 3030 section 2).
+
+    Args:
+        session: The session.
+        size: How many octets it had.
+        refusal: Why it is refused; None if its octets are in the transaction's store.
+
+    Returns:
+        The verdict.
+    """
+    refusal = refusal or _overflow(session)
+    if refusal is not None:
+        return Verdict(session.declined(refusal).reply, session.fail)
+    reply = session.reply(250, session.options.wording.chunk, length=size)
+    return Verdict(reply, partial(take_chunk, session, size), otherwise=session.fail)
+
+
+def take_chunk(session: Session, size: int) -> None:
+    """Note that a chunk is part of the content.
+
+    Args:
+        session: The session.
+        size: How many octets it has.
+    """
+    transaction = session.current
+    transaction.via = Verb.BDAT
+    transaction.chunks.append(size)
+
+
+def _overflow(session: Session) -> Refusal | None:
+    return Refusal.TOO_BIG if session.current.store.overflowed else None
+
+
+def end_content(session: Session) -> tuple[Ending, ...]:
+    """Judge the content of a message that has come to its end.
+
+    Args:
+        session: The session; the content is in the transaction's store.
+
+    Returns:
+        The verdicts that are due, in order; `Session.finish` must be called when they have been
+        dealt with.
+    """
+    recipients = session.current.recipients
+    if session.options.dialect is Dialect.LMTP:
+        return tuple(Ending(_end(session, [path]), path.address) for path in recipients)
+    return (Ending(_end(session, recipients)),)
+
+
+def _end(session: Session, recipients: list[Path]) -> Verdict:
+    refusal = _overflow(session)
+    if refusal is not None:
+        return session.declined(refusal)
+    wording = session.options.wording
+    lmtp = session.options.dialect is Dialect.LMTP
+    text = wording.delivered if lmtp else wording.accepted
+    named = recipients[0].address
+    reply = session.reply(250, text, queue_id=session.queue_id, recipient=named)
+    return Verdict(reply, partial(session.current.delivered.extend, recipients))

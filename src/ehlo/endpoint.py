@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urls
 from typing_extensions import override
 
 from ehlo.errors import InvalidInput
-from ehlo.policies import Tls, chosen
+from ehlo.policies import Protocol, Tls, chosen
 from ehlo.secret import Secret
 from ehlo.text import refuse_control_characters
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint"]
 
 PORT_SMTP: Final = 25
+PORT_LMTP: Final = 24  # "any private mail system" (RFC 2033 section 5 forbids 25)
 PORT_IMPLICIT_TLS: Final = 465
 PORT_SUBMISSION: Final = 587
 PORT_MAX: Final = 65535
@@ -32,6 +33,7 @@ class _Scheme(NamedTuple):
 
     tls: Tls | None
     port: int
+    protocol: Protocol = Protocol.SMTP
 
 
 # The names in the wild disagree ("smtps" means STARTTLS to some Django helpers); these meanings
@@ -44,6 +46,8 @@ _SCHEMES: Mapping[str, _Scheme] = {
     "smtp+tls": _Scheme(Tls.STARTTLS, PORT_SUBMISSION),
     "submission": _Scheme(Tls.STARTTLS, PORT_SUBMISSION),
     "smtp+unix": _Scheme(Tls.NONE, 0),
+    "lmtp": _Scheme(None, PORT_LMTP, Protocol.LMTP),
+    "lmtp+unix": _Scheme(Tls.NONE, 0, Protocol.LMTP),
 }
 
 # Labels of 1 to 63 octets (RFC 1035 section 2.3.4); underscores are met in the field.
@@ -77,6 +81,7 @@ class Endpoint:
         tls: When the connection is encrypted.
         username: The user to authenticate as, from a URL; None for nobody.
         password: That user's password.
+        protocol: What is spoken: SMTP or LMTP.
 
     Raises:
         InvalidInput: The values contradict each other or are none.
@@ -88,6 +93,7 @@ class Endpoint:
     tls: Tls = Tls.STARTTLS
     username: str | None = field(default=None, repr=False)
     password: Secret | None = None
+    protocol: Protocol = Protocol.SMTP
 
     def __post_init__(self) -> None:
         """Refuse what is no endpoint.
@@ -96,6 +102,7 @@ class Endpoint:
             InvalidInput: Neither host nor path, or both, or a port outside 1 to 65535.
         """
         object.__setattr__(self, "tls", chosen(Tls, self.tls))
+        object.__setattr__(self, "protocol", chosen(Protocol, self.protocol))
         if bool(self.host) == bool(self.path):
             msg = "an endpoint has either a host or the path of a unix socket"
             raise InvalidInput(msg)
@@ -128,8 +135,9 @@ class Endpoint:
 
         Schemes: `smtp` (port 25 and the safe default: port 465 is implicit TLS, a loopback host
         is clear, everything else is STARTTLS), `smtps` or `smtp+ssl` (implicit TLS, 465),
-        `smtp+starttls`, `smtp+tls` or `submission` (STARTTLS required, 587), and
-        `smtp+unix:///path/of/socket`. User and password are percent-decoded.
+        `smtp+starttls`, `smtp+tls` or `submission` (STARTTLS required, 587),
+        `smtp+unix:///path/of/socket`, `lmtp` (LMTP, port 24, the same safe default) and
+        `lmtp+unix:///path/of/socket`. User and password are percent-decoded.
         The one query key is `tls`, a value of `Tls`.
 
         Args:
@@ -149,7 +157,7 @@ class Endpoint:
             right = ", ".join(f"{name}://" for name in _SCHEMES)
             msg = f"a server URL begins with one of {right}"
             raise InvalidInput(msg)
-        endpoint = _tcp(parts, scheme) if scheme.port else _unix(parts)
+        endpoint = _tcp(parts, scheme) if scheme.port else _unix(parts, scheme)
         if parts.username is not None:
             endpoint = replace(
                 endpoint,
@@ -216,11 +224,11 @@ def _decoded(text: str) -> str:
     raise InvalidInput(msg)
 
 
-def _unix(parts: SplitResult) -> Endpoint:
+def _unix(parts: SplitResult, scheme: _Scheme) -> Endpoint:
     if parts.hostname:
-        msg = "a unix socket URL has three slashes: smtp+unix:///path/of/socket"
+        msg = f"a unix socket URL has three slashes: {parts.scheme}:///path/of/socket"
         raise InvalidInput(msg)
-    return Endpoint(path=unquote(parts.path), tls=Tls.NONE)
+    return Endpoint(path=unquote(parts.path), tls=Tls.NONE, protocol=scheme.protocol)
 
 
 def _tcp(parts: SplitResult, scheme: _Scheme) -> Endpoint:
@@ -230,7 +238,7 @@ def _tcp(parts: SplitResult, scheme: _Scheme) -> Endpoint:
     host = unquote(parts.hostname or "")
     port = scheme.port if parts.port is None else parts.port
     tls = scheme.tls or default_tls(port, local=is_loopback(host))
-    return Endpoint(host=host, port=port, tls=tls)
+    return Endpoint(host=host, port=port, tls=tls, protocol=scheme.protocol)
 
 
 def default_tls(port: int, *, local: bool) -> Tls:

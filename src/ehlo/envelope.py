@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,25 @@ class Envelope:
         if recipient not in self.recipients:
             raise KeyError(recipient)
         return self.rcpt_options[self.recipients.index(recipient)]
+
+    def only(self, recipients: Iterable[Address]) -> Envelope:
+        """Return the same envelope for some of its recipients.
+
+        Args:
+            recipients: Those it is for, of this envelope.
+
+        Returns:
+            The envelope, with the options they have here.
+
+        Raises:
+            KeyError: One is not of this envelope.
+        """
+        known = dict(zip(self.recipients, self.rcpt_options, strict=True))
+        some = {address: known[address] for address in recipients}
+        envelope = copy(self)
+        object.__setattr__(envelope, "recipients", tuple(some))
+        object.__setattr__(envelope, "rcpt_options", tuple(some.values()))
+        return envelope
 
     @property
     def needs_smtputf8(self) -> bool:

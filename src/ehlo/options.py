@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Collection
 
     from ehlo.policies import Cleartext, Hello, Pipelining, Tls
     from ehlo.sasl import Credentials
     from ehlo.timeouts import Timeouts
     from ehlo.transcript import Transcript
 
-__all__ = ["ConnectOptions"]
+__all__ = ["ConnectOptions", "Progress"]
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Is told how many octets of content were sent, and of how many if that is known."""
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -32,6 +37,8 @@ class ConnectOptions(TypedDict, total=False):
         name: The EHLO name; default: the socket's own address as a literal.
         hello: How to introduce the client: a `Hello` or its string. Default: EHLO.
         pipelining: How many commands may be under way at once: a `Pipelining` or its string.
+        without: EHLO keywords to overlook when the server announces them, such as `CHUNKING`: for
+            servers that do not do what they offer.
         transcript: Records the dialogue, secrets masked.
     """
 
@@ -44,4 +51,5 @@ class ConnectOptions(TypedDict, total=False):
     name: str | None
     hello: Hello | str
     pipelining: Pipelining | str
+    without: Collection[str]
     transcript: Transcript | None

@@ -5,6 +5,7 @@ Everything here stands in `ehlo.blocking` too, under the same name, without `awa
 
 from __future__ import annotations
 
-from ehlo.asyncio._session import Session, connect, send
+from ehlo.asyncio._opening import connect, send, send_many
+from ehlo.asyncio._session import Session
 
-__all__ = ["Session", "connect", "send"]
+__all__ = ["Session", "connect", "send", "send_many"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
 
-from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.dialogues import Fetch, Flush, Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, TlsFailed
 from ehlo.phase import Phase
 from ehlo.protocol import State
@@ -22,7 +22,7 @@ from ehlo.runtime.driving import Turn, lost, timed_out, told
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ehlo.dialogues import Dialogue, Need
+    from ehlo.dialogues import AsyncSource, Dialogue, Need
     from ehlo.errors import SMTPError
     from ehlo.runtime.link import Link
     from ehlo.timeouts import Timeouts
@@ -54,6 +54,8 @@ class Pump(asyncio.BufferedProtocol):
     Attributes:
         link: As above.
         transport: The transport, once the connection is made.
+        turn: To be held while dialogues are driven.
+        clock: The clock of its deadlines: seconds.
     """
 
     transport: asyncio.Transport
@@ -62,7 +64,8 @@ class Pump(asyncio.BufferedProtocol):
         self.link = link
         self._timeouts = timeouts
         self._loop = loop
-        self._turn = Turn(link)
+        self.clock = loop.time
+        self.turn = Turn(link, self._has_backlog)
         self._gone = loop.create_future()
         self._dialogue: Generator[Need, None, Any] | None = None
         self._need: Need | None = None
@@ -71,6 +74,8 @@ class Pump(asyncio.BufferedProtocol):
         self._deadline: tuple[float, float] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._backlog = 0
+        self._is_paused = False
+        self._fetching: asyncio.Task[None] | None = None
         # A proactor reads ahead into the buffer while others use theirs; selectors do not.
         self._buffer = _shared.buffer if _fills_in_one_step(loop) else bytearray(_READ)
 
@@ -90,15 +95,26 @@ class Pump(asyncio.BufferedProtocol):
             SMTPError: As the dialogue says; `LocalProtocolError` if another one is under way.
         """
         try:
-            with self._turn:
-                self._end = self._timeouts.end(self._loop.time()) if end is None else end
-                return await self._drive(dialogue)
+            with self.turn:
+                return await self.drive(dialogue, end=end)
         finally:
-            dialogue.close()
-            if self.link.connection.is_over and not self._turn.taken:
+            if self.link.connection.is_over and not self.turn.taken:
                 await self.close()
 
-    async def _drive(self, dialogue: Dialogue[_T]) -> _T:
+    async def drive(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
+        """Run one dialogue, within a turn that the caller holds.
+
+        Args:
+            dialogue: A dialogue on the link's Connection.
+            end: As for `run`.
+
+        Returns:
+            Its result.
+
+        Raises:
+            SMTPError: As the dialogue says.
+        """
+        self._end = self._timeouts.end(self._loop.time()) if end is None else end
         waiter: asyncio.Future[_T] = self._loop.create_future()
         self._waiter, self._dialogue = waiter, dialogue
         self._advance()
@@ -106,8 +122,7 @@ class Pump(asyncio.BufferedProtocol):
             return await waiter
         finally:
             self._dialogue = self._need = self._deadline = None
-            if self.transport.get_write_buffer_size():
-                self.link.connection.abandon("octets were left unsent")
+            dialogue.close()
 
     def _advance(self, trouble: SMTPError | None = None) -> None:
         """Resume the dialogue, for as long as its needs are met at once."""
@@ -139,6 +154,8 @@ class Pump(asyncio.BufferedProtocol):
         try:
             if isinstance(need, UpgradeTls):
                 self.link.start_tls()
+            elif isinstance(need, Fetch):
+                self._fetch(need.source)
             self._write()
             if self._is_met(need):
                 return True
@@ -154,12 +171,35 @@ class Pump(asyncio.BufferedProtocol):
             return not self.link.connection.needs_data
         if isinstance(need, UpgradeTls):
             return not self.link.is_handshaking
-        interrupted = need.phase is Phase.CONTENT and not self.link.connection.needs_data
+        interrupted = need.phase is Phase.CONTENT and self.link.connection.has_news
+        if isinstance(need, Fetch):
+            return interrupted or need.source.is_ready
         return interrupted or not self._is_backed_up()
 
     def _is_backed_up(self) -> bool:
         """Return whether octets were left unsent: a transport that failed forgets them."""
         return self.transport.is_closing() or bool(self.transport.get_write_buffer_size())
+
+    def _has_backlog(self) -> bool:
+        return bool(self.transport.get_write_buffer_size())
+
+    def _fetch(self, source: AsyncSource[object]) -> None:
+        """Let a task of its own await the source; it outlives the need that a reply ends early."""
+        if self._fetching is None and not source.is_ready:
+            self._fetching = self._loop.create_task(source.fetch())
+            self._fetching.add_done_callback(self._fetched)
+
+    def _fetched(self, task: asyncio.Task[None]) -> None:
+        self._fetching = None
+        if not task.cancelled():
+            self._proceed()
+
+    async def stop_fetching(self) -> None:
+        """Cancel what is being awaited for a dialogue that will not go on."""
+        task = self._fetching
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     def _proceed(self) -> None:
         """Look whether what happened has met the need."""
@@ -172,6 +212,9 @@ class Pump(asyncio.BufferedProtocol):
         else:
             phase = Phase.COMMAND if self._need is None else self._need.phase
             if self._is_backed_up():
+                # A transport that has failed has forgotten how much; something it was.
+                pending = self.transport.get_write_buffer_size()
+                self.link.backlog = pending or int(self._is_paused)
                 self.transport.abort()  # what is called unsent must not be sent after all
             self._advance(told(trouble, phase))
 
@@ -236,7 +279,12 @@ class Pump(asyncio.BufferedProtocol):
             self._proceed()
 
     @override
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    @override
     def resume_writing(self) -> None:
+        self._is_paused = False
         self._proceed()
 
     def _write(self) -> None:

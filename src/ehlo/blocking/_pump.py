@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ehlo.dialogues import Receive, UpgradeTls
+from ehlo.dialogues import Flush, Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, TlsFailed
 from ehlo.phase import Phase
 from ehlo.protocol import State
@@ -39,6 +39,7 @@ class Pump:
 
     Attributes:
         link: As above.
+        turn: To be held while dialogues are driven.
     """
 
     def __init__(self, sock: socket.socket, link: Link, timeouts: Timeouts) -> None:
@@ -46,9 +47,12 @@ class Pump:
         self.link = link
         self._sock = sock
         self._timeouts = timeouts
-        self._turn = Turn(link)
+        self.turn = Turn(link)
         self._poll = _poll_with(sock)
         self._end: float | None = None  # of the call as a whole
+
+    clock = staticmethod(time.monotonic)
+    """The clock of its deadlines: seconds."""
 
     def run(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
         """Run one dialogue to its end.
@@ -64,15 +68,26 @@ class Pump:
             SMTPError: As the dialogue says; `LocalProtocolError` if another one is under way.
         """
         try:
-            with self._turn:
-                self._end = self._timeouts.end(time.monotonic()) if end is None else end
-                return self._drive(dialogue)
+            with self.turn:
+                return self.drive(dialogue, end=end)
         finally:
-            dialogue.close()
-            if self.link.connection.is_over and not self._turn.taken:
+            if self.link.connection.is_over and not self.turn.taken:
                 self.close()
 
-    def _drive(self, dialogue: Dialogue[_T]) -> _T:
+    def drive(self, dialogue: Dialogue[_T], *, end: float | None = None) -> _T:
+        """Run one dialogue, within a turn that the caller holds.
+
+        Args:
+            dialogue: A dialogue on the link's Connection.
+            end: As for `run`.
+
+        Returns:
+            Its result.
+
+        Raises:
+            SMTPError: As the dialogue says.
+        """
+        self._end = self._timeouts.end(time.monotonic()) if end is None else end
         self._read_ahead()
         try:
             need = next(dialogue)
@@ -86,18 +101,23 @@ class Pump:
         except StopIteration as stop:
             result: _T = stop.value
             return result
+        finally:
+            dialogue.close()
 
     def _meet(self, need: Need) -> None:
         if isinstance(need, Receive):
             self._receive(need.phase)
         elif isinstance(need, UpgradeTls):
             self._handshake()
+        elif isinstance(need, Flush):
+            self._flush(need.phase, is_answered=need.phase is Phase.CONTENT)
         else:
-            self._flush(need.phase)
+            raise TypeError("an async iterable can be awaited by ehlo.asyncio alone")
 
     # -- The three needs ---------------------------------------------------------------------
 
-    def _flush(self, phase: Phase) -> None:
+    def _flush(self, phase: Phase, *, is_answered: bool) -> None:
+        """Write all there is; stop early at a reply, where that is an answer to what is written."""
         link = self.link
         deadline = self._deadline(phase)
         link.collect()
@@ -109,7 +129,7 @@ class Pump:
             readable = self._wait(phase, deadline, writing=True)
             if readable and not self._read(phase):
                 raise lost(phase, None)
-            if phase is Phase.CONTENT and not link.connection.needs_data:
+            if is_answered and link.connection.has_news:
                 return
 
     def _check_end(self, phase: Phase) -> None:
@@ -118,7 +138,7 @@ class Pump:
             raise timed_out(phase, self._timeouts.total or 0)
 
     def _receive(self, phase: Phase) -> None:
-        self._flush(phase)
+        self._flush(phase, is_answered=True)
         deadline = self._deadline(phase)
         while self.link.connection.needs_data:
             self._wait(phase, deadline, writing=False)
@@ -129,7 +149,7 @@ class Pump:
         self.link.start_tls()
         try:
             while self.link.is_handshaking:
-                self._flush(Phase.TLS)
+                self._flush(Phase.TLS, is_answered=False)
                 self._wait(Phase.TLS, deadline, writing=False)
                 self._read(Phase.TLS)
         finally:

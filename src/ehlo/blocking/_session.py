@@ -2,149 +2,42 @@
 
 from __future__ import annotations
 
-import socket
-import time
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from ehlo import commands, dialogues
 from ehlo.address import Address
-from ehlo.blocking._pump import Pump
-from ehlo.endpoint import Endpoint
-from ehlo.phase import Phase
+from ehlo.content import Octets
 from ehlo.policies import Cleartext, OnRefusal
-from ehlo.runtime.driving import not_connected
-from ehlo.runtime.options import Settings
 from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
-    from typing_extensions import Unpack
-
     from ehlo.address import AddressLike
+    from ehlo.blocking._pump import Pump
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
-    from ehlo.options import ConnectOptions
-    from ehlo.receipt import Receipt
+    from ehlo.options import Progress
+    from ehlo.receipt import Receipt, Result
     from ehlo.reply import Reply
+    from ehlo.runtime.options import Settings
     from ehlo.sasl import Credentials
 
-__all__ = ["Session", "connect", "send"]
+__all__ = ["Item", "Session", "source_of"]
+
+Item: TypeAlias = "Sendable | tuple[Sendable, Envelope]"
+"""What `send_many` takes for each message."""
 
 
-def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Session:
-    """Open a session: connect, greeting, EHLO, TLS and authentication as asked for.
-
-    Use it as a context manager, which says QUIT and closes at the end.
-
-    Args:
-        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
-        **options: See `ehlo.ConnectOptions`.
-
-    Returns:
-        The session, ready for a transaction.
-
-    Raises:
-        InvalidInput: An argument is wrong; nothing was sent.
-        ConnectFailed: No connection came about.
-        TlsFailed: TLS was required, and did not come about.
-        SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
-    """
-    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
-    settings = Settings.of(server, options)
-    return Session(settings, _open(settings, settings.timeouts.end(time.monotonic())))
-
-
-def send(
-    message: Sendable,
-    server: str | Endpoint,
-    *,
-    envelope: Envelope | None = None,
-    on_refusal: OnRefusal | str = OnRefusal.ABORT,
-    **options: Unpack[ConnectOptions],
-) -> Receipt:
-    """Send one message over a connection of its own.
-
-    Args:
-        message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets.
-        server: A URL or an `Endpoint`; see `connect`.
-        envelope: Sender and recipients; octets need one, messages have their own.
-        on_refusal: What to do if some recipients are refused.
-        **options: See `ehlo.ConnectOptions`.
-
-    Returns:
-        The server's receipt.
-
-    Raises:
-        InvalidInput: The message or an argument is wrong; nothing was sent.
-        DeliveryUnknown: The message was sent to its end, and no valid reply came back.
-        SMTPError: It was not delivered; see `ehlo.errors`.
-    """
-    server = Endpoint.of(server)  # as in connect
-    settings = Settings.of(server, options)
-    transaction = settings.transaction(message, envelope, on_refusal)
-    end = settings.timeouts.end(time.monotonic())
-    pump = _open(settings, end)
-    with Session(settings, pump):
-        return pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
-
-
-def _open(settings: Settings, end: float | None) -> Pump:
-    sock = _connect(settings, end)
-    pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
-    try:
-        opening = settings.opening(sock.getsockname())
-        pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
-    except BaseException:
-        pump.close()
-        raise
-    return pump
-
-
-def _connect(settings: Settings, end: float | None) -> socket.socket:
-    endpoint = settings.endpoint
-    timeout = settings.timeouts.left(Phase.CONNECT, time.monotonic(), end)
-    try:
-        if endpoint.path:
-            return _connect_unix(endpoint.path, timeout)
-        sock = _connect_tcp(endpoint, timeout)
-    except OSError as exc:
-        raise not_connected(endpoint, exc) from exc
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
-def _connect_tcp(endpoint: Endpoint, timeout: float | None) -> socket.socket:
-    """Try one address after the other; the time allowed is for all of them."""
-    end = None if timeout is None else time.monotonic() + timeout
-    trouble = OSError("the host name has no address")
-    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(None if end is None else max(end - time.monotonic(), 0.001))
-            sock.connect(address)
-        except OSError as exc:
-            sock.close()
-            trouble = exc
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise trouble
-
-
-def _connect_unix(path: str, timeout: float | None) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def source_of(messages: Iterable[Item]) -> dialogues.Source[Item]:
+    """Return where a batch takes its messages from."""
+    if isinstance(messages, AsyncIterable):
+        msg = "an async iterable can be awaited by ehlo.asyncio alone"
+        raise TypeError(msg)
+    return iter(messages)
 
 
 class Session(SessionFacts):
@@ -173,7 +66,7 @@ class Session(SessionFacts):
     ) -> None:
         """Say QUIT if the session is in step, and close the connection."""
         try:
-            if exc is None or isinstance(exc, Exception):
+            if (exc is None or isinstance(exc, Exception)) and not self._pump.turn.taken:
                 self.quit()
         finally:
             self.close()
@@ -184,13 +77,16 @@ class Session(SessionFacts):
         *,
         envelope: Envelope | None = None,
         on_refusal: OnRefusal | str = OnRefusal.ABORT,
+        progress: Progress | None = None,
     ) -> Receipt:
         """Send one message.
 
         Args:
-            message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets.
+            message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets: in memory, in an
+                open binary file, as an iterable or (with `ehlo.asyncio`) async iterable of pieces.
             envelope: Sender and recipients; octets need one, messages have their own.
             on_refusal: What to do if some recipients are refused.
+            progress: Is told how many octets of content were sent, of how many if that is known.
 
         Returns:
             The server's receipt.
@@ -204,8 +100,67 @@ class Session(SessionFacts):
             ConnectionLost: The connection broke before the end of the content: not sent.
             DeliveryUnknown: The message was sent to its end, and no valid reply came back.
         """
-        transaction = self._settings.transaction(message, envelope, on_refusal)
+        transaction = self._settings.transaction(
+            message, envelope, on_refusal, clock=self._pump.clock, progress=progress
+        )
         return self._pump.run(dialogues.deliver(self.connection, transaction))
+
+    def send_many(
+        self,
+        messages: Iterable[Item],
+        *,
+        on_refusal: OnRefusal | str = OnRefusal.ABORT,
+        depth: int = dialogues.DEPTH,
+    ) -> Iterator[Result]:
+        """Send many messages, one after the other, and tell what became of each.
+
+        A message that fails touches no other. The messages are taken one by one, no earlier than
+        they are needed, and while the iteration goes on the session is busy. At
+        `Pipelining.CONTINUOUS` up to `depth` messages are under way at once: if the connection
+        breaks, the outcome of each of those is unknown.
+
+        Args:
+            messages: Messages, or pairs of a message and its envelope (octets need one).
+            on_refusal: What to do if some recipients of a message are refused.
+            depth: How many messages may be under way at continuous level.
+
+        Returns:
+            An iterator (with `ehlo.asyncio` an async one) with one `Result` for each message, in
+            their order, as they become known.
+
+        Raises:
+            InvalidInput: An argument is wrong; nothing was sent.
+            LocalProtocolError: The session is not ready for a transaction.
+            ConnectionLost: While iterating: the session is over, and there are more messages. Each
+                one that was taken has got its result.
+        """
+        batch = dialogues.Batch(
+            self.connection,
+            source_of(messages),
+            prepare=self._settings.preparing(on_refusal, self._pump.clock),
+            pipelining=self._settings.pipelining,
+            depth=depth,
+            source_is_quick=isinstance(messages, Sequence),
+        )
+        return self.results(batch)
+
+    def results(self, batch: dialogues.Batch[Item]) -> Iterator[Result]:
+        """Tell the results of a batch until it is done, or needs another connection.
+
+        Args:
+            batch: A batch on this session's Connection.
+
+        Returns:
+            The results.
+        """
+        pump = self._pump
+        try:
+            with pump.turn:
+                while not (batch.is_done or batch.needs_connection):
+                    yield from pump.drive(batch.step())
+        finally:
+            if self.connection.is_over:
+                pump.close()
 
     def ehlo(self, name: str) -> Reply:
         """Say EHLO: introduce the client, and ask what the server offers.
@@ -228,6 +183,17 @@ class Session(SessionFacts):
             The reply.
         """
         return self._perform(commands.Helo(name))
+
+    def lhlo(self, name: str) -> Reply:
+        """Say LHLO: introduce the client in LMTP (RFC 2033).
+
+        Args:
+            name: The client's host name or an address literal.
+
+        Returns:
+            The reply.
+        """
+        return self._perform(commands.Lhlo(name))
 
     def starttls(self) -> Reply:
         """Say STARTTLS and, if the server agrees, perform the handshake; EHLO is due then.
@@ -288,12 +254,30 @@ class Session(SessionFacts):
             content: The octets of the message; line ends and leading dots are seen to.
 
         Returns:
-            The reply to the content, or the refusal of DATA.
+            The reply to the content, or the refusal of DATA; the last of several in LMTP.
 
         Raises:
             DeliveryUnknown: The content was sent to its end, and no valid reply came back.
         """
-        return self._pump.run(dialogues.data(self.connection, content))
+        octets = Octets(bytes(memoryview(content)))  # what is no octets must not open a content
+        return self._pump.run(dialogues.data(self.connection, octets))
+
+    def bdat(self, octets: bytes, *, last: bool = True) -> Reply:
+        """Say BDAT and send its octets, just as they are (RFC 3030).
+
+        Args:
+            octets: The chunk.
+            last: Whether the content ends with it.
+
+        Returns:
+            The reply; the last of several in LMTP.
+
+        Raises:
+            CapabilityMissing: The server does not offer CHUNKING.
+            DeliveryUnknown: The content was sent to its end, and no valid reply came back.
+        """
+        chunk = bytes(memoryview(octets))
+        return self._pump.run(dialogues.bdat(self.connection, chunk, last=last))
 
     def rset(self) -> Reply:
         """Say RSET: forget the transaction.

@@ -8,20 +8,28 @@ the need is met; it raises or returns its result. Whoever meets the needs is a p
 from __future__ import annotations
 
 from ehlo.dialogues.authentication import authenticate
+from ehlo.dialogues.batch import DEPTH, Batch
 from ehlo.dialogues.exchange import perform
-from ehlo.dialogues.needs import Dialogue, Flush, Need, Receive, UpgradeTls
+from ehlo.dialogues.needs import Dialogue, Fetch, Flush, Need, Receive, UpgradeTls
 from ehlo.dialogues.session import Opening, greet, hello, open_session, quit_session, start_tls
-from ehlo.dialogues.transaction import Transaction, data, deliver
+from ehlo.dialogues.sources import AsyncSource, Source
+from ehlo.dialogues.transaction import Transaction, bdat, data, deliver
 
 __all__ = [
+    "DEPTH",
+    "AsyncSource",
+    "Batch",
     "Dialogue",
+    "Fetch",
     "Flush",
     "Need",
     "Opening",
     "Receive",
+    "Source",
     "Transaction",
     "UpgradeTls",
     "authenticate",
+    "bdat",
     "data",
     "deliver",
     "greet",

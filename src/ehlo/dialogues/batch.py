@@ -18,9 +18,10 @@ from ehlo.content import Octets
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform
 from ehlo.dialogues.needs import FLUSH
-from ehlo.dialogues.parts import deliver_parts, parts
+from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
 from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
 from ehlo.errors import (
+    CapabilityMissing,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -62,6 +63,7 @@ class _Job:
     message: object
     transaction: Transaction
     delivery: Delivery | None = None
+    parts: Parts | None = None  # where it takes several transactions
     tries: int = 0
 
     @property
@@ -104,7 +106,7 @@ class Batch(Generic[_T]):
         pipelining: The level that is used now.
     """
 
-    def __init__(  # noqa: PLR0913 - each by name
+    def __init__(
         self,
         connection: Connection,
         source: Source[_T],
@@ -134,6 +136,7 @@ class Batch(Generic[_T]):
         self._flying: deque[_Job] = deque()  # said, replies are due
         self._results: dict[int, Result] = {}
         self._is_exhausted = False
+        self._is_full = False  # this Connection has taken all that its server's LIMITS let it
         self._ended_by: Exception | None = None
 
     # -- For whoever drives it --------------------------------------------------------------------
@@ -154,11 +157,12 @@ class Batch(Generic[_T]):
     def _can_begin(self) -> bool:
         """Whether another transaction may begin on this Connection."""
         connection = self.connection
-        if connection.is_over:
+        if connection.is_over or self._is_full:
             return False
-        limits = connection.capabilities.limits if self._may_reconnect else None
-        most = None if limits is None else limits.mail_max
-        return not most or connection.transactions < most
+        if not self._may_reconnect or "LIMITS" not in connection.capabilities.keywords:
+            return True
+        most = connection.capabilities.limits.mail_max
+        return most is None or connection.transactions < most
 
     def go_on(self, connection: Connection) -> None:
         """Go on with a new Connection.
@@ -167,6 +171,20 @@ class Batch(Generic[_T]):
             connection: One that is idle.
         """
         self.connection = connection
+        self._is_full = False
+
+    def give_up(self, error: SMTPError) -> list[Result]:
+        """End the batch, because no new Connection can be had.
+
+        Args:
+            error: Why not.
+
+        Returns:
+            The results of all messages that were taken from the source.
+        """
+        self._fail_again(error)
+        self._is_exhausted = True
+        return self._known()
 
     def step(self) -> Dialogue[list[Result]]:
         """Go on until at least one more result is known.
@@ -276,9 +294,8 @@ class Batch(Generic[_T]):
         try:
             if not self._flying:
                 ensure_open(connection, Phase.MAIL)
-            cut = parts(job.transaction, connection.capabilities)
-            if len(cut) > 1:
-                yield from self._deliver_parts(job, cut)
+            if job.parts is not None or exceeds_limits(connection, job.transaction):
+                yield from self._deliver_parts(job)
                 return
             job.delivery = Delivery(connection, job.transaction)
             yield from self._say(job, job.delivery)
@@ -306,11 +323,23 @@ class Batch(Generic[_T]):
             raise
         self._flying.append(job)
 
-    def _deliver_parts(self, job: _Job, cut: tuple[Transaction, ...]) -> Dialogue[None]:
+    def _deliver_parts(self, job: _Job) -> Dialogue[None]:
+        """Send a message in several transactions, and what this session does not take in the next.
+
+        If there can be no next one, nothing of it is sent.
+        """
         yield from self._hear_all()
         yield from self._settle()
-        receipt = yield from deliver_parts(self.connection, job.transaction, cut)
-        self._results[job.index] = Result(job.index, job.message, receipt)
+        if not self._may_reconnect and not fits_session(self.connection, job.transaction):
+            msg = "the server's LIMITS do not let this session take all recipients (RFC 9422)"
+            raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+        parts = job.parts = job.parts or Parts(job.transaction)
+        yield from parts.run(self.connection)
+        if parts.is_done:
+            self._results[job.index] = Result(job.index, job.message, parts.result())
+        else:
+            self._is_full = True
+            self._again.appendleft(job)
 
     def _hear_all(self) -> Dialogue[None]:
         while self._flying:

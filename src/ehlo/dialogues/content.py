@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat
@@ -15,7 +16,7 @@ from ehlo.protocol import State
 from ehlo.wire import PIECE, ContentEncoder, Framing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from ehlo.content import Content, Piece
     from ehlo.dialogues.needs import Dialogue
@@ -44,7 +45,7 @@ class ContentSender:
         message_id: The Message-ID of content that is read while it is sent, once it was seen.
     """
 
-    def __init__(  # noqa: PLR0913 - what a plan says, one by one
+    def __init__(
         self,
         connection: Connection,
         content: Content,
@@ -162,8 +163,8 @@ class ContentSender:
     def _pieces(self) -> Source[Piece]:
         if isinstance(self._content, Octets):
             return iter((self._content.octets,))
-        pieces: Iterator[Piece] | AsyncIterator[Piece] = self._content.pieces()
-        return AsyncSource(pieces) if hasattr(pieces, "__anext__") else pieces
+        pieces = self._content.pieces()
+        return AsyncSource(pieces) if isinstance(pieces, AsyncIterator) else pieces
 
     def _next(self, source: Source[Piece]) -> Dialogue[Piece | None]:
         while (piece := (yield from take(source))) is NOT_YET:
@@ -172,7 +173,7 @@ class ContentSender:
             return None
         return piece if isinstance(self._content, Octets) else self._checked(piece)
 
-    def _checked(self, piece: Piece) -> bytes:
+    def _checked(self, piece: object) -> bytes:
         """Look at a piece of what could not be looked at beforehand."""
         if not isinstance(piece, bytes | bytearray | memoryview):
             msg = f"content is made of octets, not of {type(piece).__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from ehlo.content import Stream
@@ -14,125 +15,161 @@ from ehlo.receipt import Receipt
 
 if TYPE_CHECKING:
     from ehlo.address import Address
-    from ehlo.capabilities import Capabilities, Limits
+    from ehlo.capabilities import Limits
     from ehlo.dialogues.needs import Dialogue
     from ehlo.dialogues.transaction import Transaction
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
 
-__all__ = ["deliver_parts", "parts"]
+__all__ = ["Parts", "exceeds_limits", "fits_session"]
 
 
-def parts(transaction: Transaction, offered: Capabilities) -> tuple[Transaction, ...]:
-    """Cut a transaction into those that a server takes (RFC 9422 section 4).
+def exceeds_limits(connection: Connection, transaction: Transaction) -> bool:
+    """Return whether a message takes more than one transaction, or another session.
 
     Args:
-        transaction: What is to be sent.
-        offered: What the server announced.
+        connection: The Connection.
+        transaction: The message.
 
     Returns:
-        The transaction itself if it fits the limits, or no limits were announced.
-
-    Raises:
-        CapabilityMissing: It does not fit, and its content can be read only once.
+        True if it exceeds RCPTMAX, or RCPTDOMAINMAX together with what the session has seen.
     """
-    limits = offered.limits
-    if limits is None:
-        return (transaction,)
-    groups = _groups(transaction.envelope.recipients, limits)
-    if len(groups) == 1:
-        return (transaction,)
-    if isinstance(transaction.content, Stream) and not transaction.content.is_repeatable:
-        msg = (
-            f"the server takes the recipients in {len(groups)} transactions at the least, "
-            "and the content can be read only once"
-        )
-        raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
-    envelope = transaction.envelope
-    return tuple(replace(transaction, envelope=envelope.only(group)) for group in groups)
-
-
-def _groups(recipients: tuple[Address, ...], limits: Limits) -> list[list[Address]]:
-    groups: list[list[Address]] = [[]]
-    domains: set[str] = set()
-    for recipient in recipients:
-        domain = recipient.domain.lower()
-        if not _fits(len(groups[-1]), domains | {domain}, limits):
-            groups.append([])
-            domains = set()
-        groups[-1].append(recipient)
-        domains.add(domain)
-    return groups
-
-
-def _fits(recipients: int, domains: set[str], limits: Limits) -> bool:
-    if not recipients:
-        return True
-    if limits.rcpt_max is not None and recipients >= limits.rcpt_max:
+    if "LIMITS" not in connection.capabilities.keywords:
         return False
-    return limits.rcpt_domain_max is None or len(domains) <= limits.rcpt_domain_max
+    recipients = transaction.envelope.recipients
+    return len(_fitting(connection, recipients)) < len(recipients)
 
 
-def deliver_parts(
-    connection: Connection, transaction: Transaction, cut: tuple[Transaction, ...]
-) -> Dialogue[Receipt]:
-    """Send a message in several transactions, one after the other.
+def fits_session(connection: Connection, transaction: Transaction) -> bool:
+    """Return whether one session can take a message, in several transactions perhaps.
+
+    Args:
+        connection: The Connection.
+        transaction: The message.
+
+    Returns:
+        False if it exceeds RCPTDOMAINMAX or MAILMAX, with what the session has seen.
+    """
+    limits = connection.capabilities.limits
+    recipients = transaction.envelope.recipients
+    if _within_domains(connection, recipients, limits) < len(recipients):
+        return False
+    if limits.mail_max is None:
+        return True
+    needed = ceil(len(recipients) / (limits.rcpt_max or len(recipients)))
+    return connection.transactions + needed <= limits.mail_max
+
+
+def _fitting(connection: Connection, recipients: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the first recipients: as many as the next transaction may have."""
+    limits = connection.capabilities.limits
+    if limits.mail_max is not None and connection.transactions >= limits.mail_max:
+        return ()
+    most = len(recipients) if limits.rcpt_max is None else limits.rcpt_max
+    return recipients[: min(most, _within_domains(connection, recipients, limits))]
+
+
+def _within_domains(connection: Connection, recipients: tuple[Address, ...], limits: Limits) -> int:
+    """Return how many recipients come before the first whose domain is one too many."""
+    if limits.rcpt_domain_max is None:
+        return len(recipients)
+    domains = set(connection.recipient_domains)
+    for number, recipient in enumerate(recipients):
+        domains.add(recipient.domain.lower())
+        if len(domains) > limits.rcpt_domain_max:
+            return number
+    return len(recipients)
+
+
+class Parts:
+    """A message that is sent in several transactions, over one session or more.
 
     The first failure ends it, but that all recipients of a part are refused where the message goes
     to whoever is accepted. An error names those that have got the message already.
 
     Args:
-        connection: A Connection that is idle.
         transaction: The message as a whole.
-        cut: Its parts.
-
-    Returns:
-        One receipt for all; its `parts` are those of the parts.
 
     Raises:
-        SMTPError: See `deliver`.
+        CapabilityMissing: Its content can be read only once.
+
+    Attributes:
+        is_done: Whether every recipient has had its turn.
     """
-    receipts: list[Receipt] = []
-    refused: dict[Address, Reply] = {}
-    failure: RecipientsRefused | None = None
-    for part in cut:
-        try:
-            receipts.append((yield from Delivery(connection, part).run()))
-        except RecipientsRefused as exc:
-            failure = exc
-            refused |= exc.refused
-            if transaction.on_refusal is OnRefusal.ABORT or not connection.is_idle:
-                raise _with_delivered(exc, receipts) from None
-        except SMTPError as exc:
-            raise _with_delivered(exc, receipts) from None
-    if failure is not None and not receipts:
-        failure.refused = refused
-        raise failure
-    return _joined(transaction, receipts, refused)
 
+    def __init__(self, transaction: Transaction) -> None:
+        if isinstance(transaction.content, Stream) and not transaction.content.is_repeatable:
+            msg = "the recipients take several transactions; the content can be read only once"
+            raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+        self._transaction = transaction
+        self._left = transaction.envelope.recipients
+        self._receipts: list[Receipt] = []
+        self._refused: dict[Address, Reply] = {}
+        self._refusal: RecipientsRefused | None = None
 
-def _with_delivered(error: SMTPError, receipts: list[Receipt]) -> SMTPError:
-    taken = tuple(address for receipt in receipts for address in receipt.accepted)
-    error.delivered = taken + error.delivered
-    return error
+    @property
+    def is_done(self) -> bool:
+        """Whether every recipient has had its turn."""
+        return not self._left
 
+    def run(self, connection: Connection) -> Dialogue[None]:
+        """Send as many parts as the session takes.
 
-def _joined(
-    transaction: Transaction, receipts: list[Receipt], refused: dict[Address, Reply]
-) -> Receipt:
-    last = receipts[-1]
-    replies: dict[Address, Reply] = {}
-    for receipt in receipts:
-        refused |= receipt.refused
-        replies |= dict.fromkeys(receipt.accepted, receipt.reply) | receipt.replies
-    return Receipt(
-        transaction.envelope,
-        last.reply,
-        tuple(address for address in transaction.envelope.recipients if address not in refused),
-        refused,
-        last.message_id,
-        replies=replies,
-        timings=last.timings,
-        tls=last.tls,
-        parts=tuple(receipts),
-    )
+        Args:
+            connection: A Connection that is idle.
+
+        Raises:
+            SMTPError: See `deliver`.
+        """
+        transaction = self._transaction
+        while self._left and (some := _fitting(connection, self._left)):
+            part = replace(transaction, envelope=transaction.envelope.only(some))
+            try:
+                self._receipts.append((yield from Delivery(connection, part).run()))
+            except RecipientsRefused as exc:
+                self._take_refusal(exc, is_usable=connection.is_idle)
+            except SMTPError as exc:
+                raise self._with_delivered(exc) from exc.__cause__
+            self._left = self._left[len(some) :]
+
+    def _take_refusal(self, refusal: RecipientsRefused, *, is_usable: bool) -> None:
+        aborts = self._transaction.on_refusal is OnRefusal.ABORT
+        if aborts or refusal.delivered or not is_usable:
+            raise self._with_delivered(refusal) from None
+        self._refusal = refusal
+        self._refused |= refusal.refused
+
+    def _with_delivered(self, error: SMTPError) -> SMTPError:
+        taken = tuple(address for receipt in self._receipts for address in receipt.accepted)
+        error.delivered = taken + error.delivered
+        return error
+
+    def result(self) -> Receipt:
+        """Return one receipt for all parts.
+
+        Returns:
+            The receipt; its `parts` are those of the parts.
+
+        Raises:
+            RecipientsRefused: All recipients of all parts were refused.
+        """
+        if not self._receipts and self._refusal is not None:
+            self._refusal.refused = self._refused
+            raise self._refusal
+        refused = dict(self._refused)
+        replies: dict[Address, Reply] = {}
+        for receipt in self._receipts:
+            refused |= receipt.refused
+            replies |= dict.fromkeys(receipt.accepted, receipt.reply) | dict(receipt.replies)
+        last, envelope = self._receipts[-1], self._transaction.envelope
+        return Receipt(
+            envelope,
+            last.reply,
+            tuple(address for address in envelope.recipients if address not in refused),
+            refused,
+            last.message_id,
+            replies=replies,
+            timings=last.timings,
+            tls=last.tls,
+            parts=tuple(self._receipts),
+        )

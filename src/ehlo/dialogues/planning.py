@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
-from ehlo.parameters import check_limits, requirements
+from ehlo.parameters import NO_MAIL_OPTIONS, NO_RCPT_OPTIONS, check_limits, needs
 from ehlo.phase import Phase
 from ehlo.wire import Framing, wire_size
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
     from ehlo.content import Content
     from ehlo.dialogues.transaction import Transaction
+    from ehlo.envelope import Envelope
     from ehlo.protocol import Connection
 
 __all__ = ["Plan", "require"]
@@ -85,30 +86,26 @@ class Plan:
         utf8 = _needs_smtputf8(offered, transaction)
         if utf8:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
-        options = envelope.options
-        if options is not None or envelope.has_recipient_options:
-            _check_options(connection, transaction)
+        if _has_options(envelope):
+            _check_options(connection, envelope)
         mail = Mail(
             _path(envelope.sender, utf8=utf8),
             size=size if "SIZE" in offered.keywords else None,
             body=_body(offered, transaction, framing),
             smtputf8=utf8,
-            options=options,
+            options=envelope.options,
         )
-        if envelope.has_recipient_options:
-            rcpts = [
-                Rcpt(_ascii(it, utf8=utf8), envelope.recipient_options(it))
-                for it in envelope.recipients
-            ]
-        else:
-            rcpts = [Rcpt(_ascii(it, utf8=utf8)) for it in envelope.recipients]
+        rcpts = [
+            Rcpt(_ascii(recipient, utf8=utf8), options)
+            for recipient, options in zip(envelope.recipients, envelope.rcpt_options, strict=True)
+        ]
         return cls(mail, rcpts, framing, size)
 
 
 def _framing(offered: Capabilities, transaction: Transaction) -> Framing:
     why = transaction.content.not_text
     if why or transaction.body is Body.BINARY_MIME:
-        if offered.chunking and "BINARYMIME" in offered.keywords:
+        if offered.binary_mime:
             return Framing.BINARY
         if why:
             raise InvalidInput(f"{why}, and the server does not offer BINARYMIME")
@@ -151,9 +148,16 @@ def _needs_smtputf8(offered: Capabilities, transaction: Transaction) -> bool:
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
     envelope = transaction.envelope
-    if transaction.content.has_utf8_header or envelope.has_utf8_local_part:
+    if transaction.content.has_utf8_header:
         return True
-    return envelope.needs_smtputf8 and offered.smtputf8
+    if not envelope.needs_smtputf8:
+        return False
+    return offered.smtputf8 or _has_utf8_local_part(envelope)
+
+
+def _has_utf8_local_part(envelope: Envelope) -> bool:
+    paths = (*envelope.recipients, *([] if envelope.sender is None else [envelope.sender]))
+    return not all(path.local_part.isascii() for path in paths)
 
 
 def _path(sender: Address | None, *, utf8: bool) -> Address | None:
@@ -164,13 +168,18 @@ def _ascii(address: Address, *, utf8: bool) -> Address:
     return address if utf8 or address.is_ascii else address.to_ascii()
 
 
-def _check_options(connection: Connection, transaction: Transaction) -> None:
+def _has_options(envelope: Envelope) -> bool:
+    return envelope.options is not NO_MAIL_OPTIONS or any(
+        options is not NO_RCPT_OPTIONS for options in envelope.rcpt_options
+    )
+
+
+def _check_options(connection: Connection, envelope: Envelope) -> None:
     """Refuse what the server does not offer: nothing that was asked for is dropped silently."""
-    envelope = transaction.envelope
-    for capability, why in requirements(envelope):
-        require(connection.capabilities, capability, why)
-    check_limits(envelope, connection.capabilities)
     options = envelope.options
-    if options is not None and options.require_tls and not connection.encrypted:
+    for capability, why in needs(options, envelope.rcpt_options).items():
+        require(connection.capabilities, capability, why)
+    check_limits(options, connection.capabilities)
+    if options.require_tls and not connection.encrypted:
         msg = "REQUIRETLS was asked for, and the connection is not encrypted (RFC 8689 section 4.2)"
         raise TlsFailed(msg, phase=Phase.MAIL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ehlo.commands import Ehlo, Helo, Quit, StartTls
+from ehlo.commands import Ehlo, Helo, Lhlo, Quit, StartTls
 from ehlo.dialogues.authentication import authenticate
 from ehlo.dialogues.exchange import perform, receive_reply
 from ehlo.dialogues.needs import UpgradeTls
@@ -18,7 +18,7 @@ from ehlo.errors import (
     TlsFailed,
 )
 from ehlo.phase import Phase
-from ehlo.policies import Cleartext, Hello, Tls, chosen
+from ehlo.policies import Cleartext, Hello, Protocol, Tls, chosen
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
@@ -147,7 +147,7 @@ def greet(connection: Connection) -> Dialogue[Reply]:
 
 
 def hello(connection: Connection, name: str) -> Dialogue[Reply]:
-    """Say EHLO; where that is unknown, HELO (RFC 5321 section 3.2).
+    """Say EHLO; where that is unknown, HELO (RFC 5321 section 3.2). In LMTP, say LHLO.
 
     HELO follows a permanent refusal only: behind a 4yz the server may be another one soon.
 
@@ -161,6 +161,8 @@ def hello(connection: Connection, name: str) -> Dialogue[Reply]:
     Raises:
         HelloRefused: The server refused.
     """
+    if connection.protocol is Protocol.LMTP:
+        return _accepted((yield from perform(connection, Lhlo(name))), Lhlo(name))
     reply = yield from perform(connection, Ehlo(name))
     if reply.is_permanent:
         return (yield from _helo(connection, name))
@@ -171,7 +173,7 @@ def _helo(connection: Connection, name: str) -> Dialogue[Reply]:
     return _accepted((yield from perform(connection, Helo(name))), Helo(name))
 
 
-def _accepted(reply: Reply, command: Ehlo | Helo) -> Reply:
+def _accepted(reply: Reply, command: Ehlo | Helo | Lhlo) -> Reply:
     if reply.is_positive:
         return reply
     msg = f"the server refused {command.verb}: {reply}"

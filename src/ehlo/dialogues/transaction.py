@@ -18,10 +18,11 @@ from ehlo.commands import Bdat, Data
 from ehlo.dialogues.content import ContentSender
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform, receive_reply
-from ehlo.dialogues.parts import deliver_parts, parts
+from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
 from ehlo.dialogues.planning import require
 from ehlo.dialogues.verdicts import content_refused, unknown
 from ehlo.errors import (
+    CapabilityMissing,
     ConnectionLost,
     ContentRefused,
     LocalProtocolError,
@@ -148,14 +149,23 @@ def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receip
             msg = f"a transaction cannot begin: the session is in state {connection.state.name}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         ensure_open(connection, Phase.MAIL)
-        found = parts(transaction, connection.capabilities)
-        if len(found) > 1:
-            return (yield from deliver_parts(connection, transaction, found))
+        if exceeds_limits(connection, transaction):
+            return (yield from _deliver_parts(connection, transaction))
         return (yield from Delivery(connection, transaction).run())
     except SMTPError as exc:
         if exc.message_id is None:
             exc.message_id = transaction.message_id
         raise
+
+
+def _deliver_parts(connection: Connection, transaction: Transaction) -> Dialogue[Receipt]:
+    """Send a message in several transactions of one session."""
+    if not fits_session(connection, transaction):
+        msg = "the server's LIMITS do not let this session take all recipients (RFC 9422)"
+        raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+    parts = Parts(transaction)
+    yield from parts.run(connection)
+    return parts.result()
 
 
 def data(connection: Connection, content: Octets) -> Dialogue[Reply]:

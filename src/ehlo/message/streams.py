@@ -69,8 +69,9 @@ def _not_sendable(value: object) -> TypeError:
 
 
 def _read(file: Readable) -> Iterator[bytes]:
+    piece: object
     while piece := file.read(_READ):
-        if isinstance(piece, str):
+        if not isinstance(piece, bytes):
             raise TypeError("the file gives text: open it in binary mode")
         yield piece
 

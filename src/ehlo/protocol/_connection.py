@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import Bdat, EndOfContent, Greeting, Raw, Verb
+from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
@@ -19,7 +19,7 @@ from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from ehlo.commands import Command
     from ehlo.secret import Secret
@@ -81,9 +81,11 @@ class Connection:
         esmtp: Whether the server answered EHLO, so that parameters may be used.
         ending: How the session ended, in words; empty while it goes on.
         transactions: How many MAIL commands were sent.
+        recipient_domains: The domains that RCPT commands named, where the server limits them
+            (RFC 9422).
         queued_octets: How many octets were queued since the beginning: where in the stream one is.
-        unsent_octets: How many of the last octets handed out are known not to have left: to be
-            set, where it is known, by whoever drives the Connection and whose transport failed.
+        count_unsent: Tells how many of the last octets handed out are known not to have left; set
+            by whoever drives the Connection, where that can be known.
     """
 
     def __init__(
@@ -97,8 +99,9 @@ class Connection:
         self.protocol = protocol
         self.tls: TlsFacts | None = None
         self.transactions = 0
+        self.recipient_domains: set[str] = set()
         self.queued_octets = 0
-        self.unsent_octets = 0
+        self.count_unsent: Callable[[], int] = _nothing_unsent
         self._foreign = _FOREIGN[protocol]
         self._without = tuple(without)
         self.capabilities = Capabilities()
@@ -118,6 +121,7 @@ class Connection:
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
         self._encoder = ContentEncoder()
         self._owed = 0  # octets that a BDAT command has announced
+        self._counts_domains = False
         self._accepted = 0  # recipients of the transaction, for LMTP's final replies
         self._eof = False
         self.ending = ""
@@ -157,7 +161,7 @@ class Connection:
     @property
     def left_octets(self) -> int:
         """How many octets of all that were queued may have left; the rest certainly has not."""
-        return self.queued_octets - sum(map(len, self._outgoing)) - self.unsent_octets
+        return self.queued_octets - sum(map(len, self._outgoing)) - self.count_unsent()
 
     @property
     def is_settled(self) -> bool:
@@ -196,6 +200,16 @@ class Connection:
             except BadReply as exc:
                 self._ahead = exc
         return self._ahead is None and not (self._eof and self._state is not State.CLOSED)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the server has said something that a dialogue in the midst of content looks at.
+
+        That is the reply to a command in flight, or, while content is due, anything at all.
+        """
+        if not self._in_flight and self._state is not State.DATA:
+            return False
+        return not self.needs_data
 
     @property
     def _has_residue(self) -> bool:
@@ -240,12 +254,17 @@ class Connection:
             self._secrets += command.secrets
         self.queued_octets += len(self._outgoing[-1])
         self._fly(command, len(self._outgoing[-1]))
-        if command.verb is Verb.MAIL:
+        self._count(command)
+        if self._trace is not None:
+            self._trace.line(Side.CLIENT, command.shown)
+
+    def _count(self, command: Command) -> None:
+        if isinstance(command, Mail):
             self.transactions += 1
         elif isinstance(command, Bdat):
             self._owed = command.size
-        if self._trace is not None:
-            self._trace.line(Side.CLIENT, command.shown)
+        elif self._counts_domains and isinstance(command, Rcpt):
+            self.recipient_domains.add(command.recipient.domain.lower())
 
     def _require_smtputf8(self, command: Command) -> None:
         """Refuse a line that is not ASCII where RFC 6531 is not offered; raw lines are exempt."""
@@ -267,19 +286,27 @@ class Connection:
         row = TABLE.get((self._projected, command.verb))
         if row is None or row.only_pipelined or command.verb in _NOT_BY_SEND:
             return f"the session is in state {self._projected.name}, {self._projected.value}"
-        if command.verb in self._foreign:
-            return f"the session speaks {self.protocol.name}"
         if self._owed:
             return f"{self._owed} octets of content are due behind BDAT"
+        return self._group_objection() or self._session_objection(command.verb)
+
+    def _group_objection(self) -> str:
+        """Return why no command may follow those in flight (RFC 2920)."""
         if self._in_flight:
             last = self._in_flight[-1][0]
             if last.ends_group:
                 return f"the reply to {last.shown.partition(' ')[0]} must come first"
             if not self.capabilities.pipelining:
                 return "a reply is due, and the server does not offer PIPELINING"
-        if command.verb is Verb.AUTH and self.authenticated:
+        return ""
+
+    def _session_objection(self, verb: Verb) -> str:
+        """Return why a session like this has no use for a command."""
+        if verb in self._foreign:
+            return f"the session speaks {self.protocol.name}"
+        if verb is Verb.AUTH and self.authenticated:
             return "the session is authenticated already (RFC 4954 section 4)"
-        if command.verb is Verb.STARTTLS and self.encrypted:
+        if verb is Verb.STARTTLS and self.encrypted:
             return "the session is encrypted already (RFC 3207 section 4)"
         return ""
 
@@ -434,16 +461,13 @@ class Connection:
         self._state = state
         if state is State.DATA:
             self._encoder = ContentEncoder()
-        if state is State.CLOSING:
+        elif state in _ENDS:
             self.ending = f"the session was ended by {reply}"
-        if state is State.BROKEN:
-            self.ending = f"{command.shown.partition(' ')[0]} was refused"
         if self._owed and not self._in_flight:
-            state = State.CLOSING  # the octets of a chunk are due, and nobody wants them any more
+            # The octets of a chunk are due, and nobody wants them any more.
+            self._state = self._projected = State.CLOSING
             self.ending = f"the server refused the content before its end: {reply}"
-            self._state = self._projected = state
-            return
-        if state is not row.success:
+        elif state is not row.success:
             self._refold()
 
     def _learn(self, verb: Verb, reply: Reply) -> None:
@@ -453,6 +477,7 @@ class Connection:
                 self.greeting = reply
             case Verb.EHLO | Verb.LHLO:
                 self.capabilities = Capabilities.from_reply(reply).without(self._without)
+                self._counts_domains = "LIMITS" in self.capabilities
                 self.esmtp = True
             case Verb.HELO | Verb.XCLIENT:
                 self.capabilities = Capabilities()
@@ -568,6 +593,11 @@ class Connection:
         raise RemoteProtocolError(msg, command=command, reply=reply)
 
 
+def _nothing_unsent() -> int:
+    return 0
+
+
+_ENDS: Final = frozenset({State.CLOSING, State.BROKEN})
 _END_OF_CONTENT: Final = EndOfContent()
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})

@@ -9,6 +9,8 @@ from ehlo.errors import ConnectFailed, ConnectionLost, LocalProtocolError, SMTPE
 from ehlo.phase import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ehlo.endpoint import Endpoint
     from ehlo.runtime.link import Link
 
@@ -20,14 +22,17 @@ class Turn:
 
     Entering it while another dialogue is under way is an error, not a queue: two users of one
     session would each get the other's replies. On leaving, a Connection that is out of step is
-    given up, and every error says whether the session can go on.
+    given up, and every error says whether the session can go on. A generator that is closed before
+    its end (`GeneratorExit`) leaves like one that came to it.
 
     Args:
         link: The link.
+        has_backlog: Tells whether the transport itself keeps octets that it has not sent yet.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, has_backlog: Callable[[], bool] = bool) -> None:
         self._link = link
+        self._has_backlog = has_backlog
         self._lock = Lock()
 
     def __enter__(self) -> None:
@@ -49,12 +54,18 @@ class Turn:
         """End the turn."""
         self._lock.release()
         connection = self._link.connection
-        if error is not None and not isinstance(error, SMTPError):
+        if error is not None and not isinstance(error, SMTPError | GeneratorExit):
             connection.abandon("the session was abandoned")
-        elif self._link.unsent or not (connection.is_settled or connection.is_over):
+        elif self._is_unsettled():
             connection.abandon("the session is out of step")
         if isinstance(error, SMTPError):
             error.connection_usable = connection.is_in_step
+
+    def _is_unsettled(self) -> bool:
+        connection = self._link.connection
+        if self._link.unsent or self._has_backlog():
+            return True
+        return not (connection.is_settled or connection.is_over)
 
 
 def lost(phase: Phase, cause: BaseException | None) -> ConnectionLost:

@@ -5,6 +5,7 @@ A pump moves octets between its transport and a link, and knows neither TLS nor 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ehlo.errors import ConnectionLost, TlsFailed
@@ -36,6 +37,8 @@ class Link:
         connection: As above.
         unsent: Octets for the network that it has not taken yet. They may hold secrets: keep them
             out of local variables, which tracebacks can show.
+        backlog: Octets that were taken from `unsent` and are known not to have left: to be set by a
+            pump whose transport keeps some itself, before it says that the transport failed.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class Link:
     ) -> None:
         self.connection = connection
         self.unsent = bytearray()
+        self.backlog = 0
+        self._ledger = _Ledger()
+        connection.count_unsent = self._count_unsent
         self._server_hostname = server_hostname
         self._make_context = make_context
         self._trace = trace
@@ -81,12 +87,26 @@ class Link:
         return bool(self.unsent)
 
     def _encrypt(self, tls: TlsLayer) -> None:
+        plain = self.connection.data_to_send()
+        octets = sum(map(len, plain))
         try:
-            tls.send(self.connection.data_to_send())
+            tls.send(plain)
         except OSError as exc:  # every ssl.SSLError is one
+            del plain  # it may hold a secret, and tracebacks show local variables
             msg = f"the TLS connection failed: {exc}"
             raise ConnectionLost(msg) from exc
+        del plain
+        self._put_records(tls, octets)
+
+    def _put_records(self, tls: TlsLayer, plain_octets: int = 0) -> None:
+        before = len(self.unsent)
         self.unsent += tls.records_to_send()
+        if len(self.unsent) > before:
+            self._ledger.note(len(self.unsent) - before, plain_octets)
+
+    def _count_unsent(self) -> int:
+        pending = len(self.unsent) + self.backlog
+        return pending if self._tls is None else self._ledger.plain_unsent(pending)
 
     def _feed(self, plain: list[bytes]) -> None:
         """Give plaintext to the Connection, once that knows that TLS is on."""
@@ -124,12 +144,12 @@ class Link:
         try:
             plain = tls.receive(data)
         except OSError as exc:  # every ssl.SSLError is one
-            self.unsent += tls.records_to_send()  # the alert that tells the server why
+            self._put_records(tls)  # the alert that tells the server why
             if handshaking:
                 raise _handshake_failed(exc) from exc
             msg = f"the TLS connection failed: {exc}"
             raise ConnectionLost(msg) from exc
-        self.unsent += tls.records_to_send()
+        self._put_records(tls)
         if handshaking and tls.established:
             self._note_established(tls)
         self._feed(plain)
@@ -137,8 +157,8 @@ class Link:
             self.connection.receive_eof()
 
     def _note_established(self, tls: TlsLayer) -> None:
+        facts = self.connection.tls = tls.facts()
         if self._trace is not None:
-            facts = tls.facts()
             self._trace.line(Side.NOTE, f"TLS established: {facts.version}, {facts.cipher}")
 
     def start_tls(self) -> None:
@@ -155,13 +175,46 @@ class Link:
             self._tls.handshake()
         except (OSError, ValueError) as exc:
             raise _handshake_failed(exc) from exc
-        self.unsent += self._tls.records_to_send()
+        self._put_records(self._tls)
 
     def say_goodbye(self) -> None:
         """Put TLS's own farewell into `unsent`, so that the server sees an orderly end."""
         if self._tls is not None:
             self._tls.close()
-            self.unsent += self._tls.records_to_send()
+            self._put_records(self._tls)
+
+
+class _Ledger:
+    """Which plaintext went into which records, so that what is unsent can be told.
+
+    A record of which a part is missing says nothing to the server; what is known of a write that
+    was taken in part is that its last octet has not left.
+    """
+
+    def __init__(self) -> None:
+        self._records = 0
+        self._plain = 0
+        # Where each of the last writes begins: (octets of records, octets of plaintext) before it.
+        self._writes: deque[tuple[int, int]] = deque(maxlen=64)
+
+    def note(self, records: int, plain: int) -> None:
+        """Note a write: so many octets of records, which hold so many of plaintext."""
+        self._writes.append((self._records, self._plain))
+        self._records += records
+        self._plain += plain
+
+    def plain_unsent(self, pending: int) -> int:
+        """Return how many of the last plaintext octets have not left, by those of the records."""
+        left = self._records - pending
+        unsent = 0
+        end = (self._records, self._plain)
+        for begin in reversed(self._writes):
+            if end[0] <= left:
+                break
+            plain = end[1] - begin[1]
+            unsent += plain if begin[0] >= left else min(plain, 1)
+            end = begin
+        return unsent
 
 
 # OpenSSL's reasons for what is most often a mistake about the port, in words.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import TypeIs
 
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
 from ehlo.endpoint import Endpoint
+from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
 from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
@@ -16,14 +19,15 @@ from ehlo.protocol import Connection
 from ehlo.runtime.ambient import default_context, make_id, now, traces
 from ehlo.runtime.link import Link
 from ehlo.sasl import Password
+from ehlo.text import refuse_control_characters, require_str
 from ehlo.timeouts import Timeouts
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from ehlo.envelope import Envelope
     from ehlo.message import Sendable
+    from ehlo.options import Progress
     from ehlo.sasl import Credentials
     from ehlo.transcript import Transcript
 
@@ -43,6 +47,7 @@ class Settings:
         name: The EHLO name, or None for the socket's address.
         hello: How to introduce the client.
         pipelining: How many commands may be under way at once.
+        without: EHLO keywords to overlook.
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
         server_hostname: The name that the server's certificate must be for.
@@ -56,6 +61,7 @@ class Settings:
     name: str | None = None
     hello: Hello = Hello.EHLO
     pipelining: Pipelining = Pipelining.TRANSACTION
+    without: tuple[str, ...] = ()
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
     server_hostname: str = ""
@@ -107,6 +113,7 @@ class Settings:
             name=name,
             hello=chosen(Hello, options.get("hello", Hello.EHLO)),
             pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
+            without=_keywords(options.get("without", ())),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
             server_hostname=options.get("server_hostname") or endpoint.host,
@@ -125,7 +132,7 @@ class Settings:
             self.transcript.clock = clock
         trace = traces(self.transcript)
         return Link(
-            Connection(trace=trace),
+            Connection(protocol=self.endpoint.protocol, without=self.without, trace=trace),
             server_hostname=self.server_hostname,
             make_context=self.make_context,
             trace=trace,
@@ -149,7 +156,13 @@ class Settings:
         )
 
     def transaction(
-        self, message: Sendable, envelope: Envelope | None, on_refusal: OnRefusal | str
+        self,
+        message: Sendable,
+        envelope: Envelope | None,
+        on_refusal: OnRefusal | str,
+        *,
+        clock: Callable[[], float] | None = None,
+        progress: Progress | None = None,
     ) -> Transaction:
         """Make a transaction of what a caller wants to send.
 
@@ -157,6 +170,8 @@ class Settings:
             message: The message, or its octets.
             envelope: Sender and recipients; None takes them from the message's header.
             on_refusal: What to do if some recipients are refused.
+            clock: Tells seconds, for the timings of the receipt.
+            progress: Is told how many octets of content were sent, of how many if that is known.
 
         Returns:
             The transaction.
@@ -171,7 +186,50 @@ class Settings:
             pipelining=self.pipelining,
             now=now,
             make_id=make_id,
+            clock=clock,
+            progress=progress,
         )
+
+    def preparing(
+        self, on_refusal: OnRefusal | str, clock: Callable[[], float]
+    ) -> Callable[[Sendable | tuple[Sendable, Envelope]], Transaction]:
+        """Return what makes a transaction of each item of `send_many`.
+
+        Args:
+            on_refusal: What to do if some recipients of a message are refused.
+            clock: Tells seconds, for the timings of the receipts.
+
+        Returns:
+            A function of one item: a message, or a pair of a message and its envelope.
+
+        Raises:
+            InvalidInput: There is no such policy.
+        """
+        policy = chosen(OnRefusal, on_refusal)
+
+        def prepare(item: Sendable | tuple[Sendable, Envelope]) -> Transaction:
+            if _is_pair(item):
+                return self.transaction(item[0], item[1], policy, clock=clock)
+            return self.transaction(item, None, policy, clock=clock)
+
+        return prepare
+
+
+def _is_pair(
+    item: Sendable | tuple[Sendable, Envelope],
+) -> TypeIs[tuple[Sendable, Envelope]]:
+    return isinstance(item, tuple) and len(item) == _PAIR and isinstance(item[1], Envelope)
+
+
+_PAIR: Final = 2
+
+
+def _keywords(without: Collection[str]) -> tuple[str, ...]:
+    """Read a collection of EHLO keywords; a text is one, and not its letters."""
+    keywords = (without,) if isinstance(without, str) else tuple(without)
+    for keyword in keywords:
+        refuse_control_characters("an EHLO keyword", require_str("an EHLO keyword", keyword))
+    return keywords
 
 
 def _refuse_unknown(options: ConnectOptions) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
 
-from ehlo.dialogues import Flush, Receive, UpgradeTls
+from ehlo.dialogues import Fetch, Flush, Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, Timeout, TlsFailed
 from ehlo.phase import Phase
 from ehlo.policies import chosen
@@ -14,6 +14,8 @@ from ehlo.testing._actions import Close, Reset, StartTls
 from ehlo.testing._state import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from ehlo.dialogues import Dialogue, Need
     from ehlo.errors import SMTPError
     from ehlo.protocol import Connection
@@ -112,6 +114,9 @@ class _Room:
                 if need.phase is Phase.CONTENT and self._arrival is Arrival.AT_ONCE:
                     self._connection.receive_data(self._server.data_to_send())
                 return None
+            case Fetch():
+                _complete(need.source.fetch())
+                return None
             case _:
                 assert_never(need)
 
@@ -142,3 +147,13 @@ class _Room:
             return TlsFailed("the server begins no TLS handshake", phase=Phase.TLS)
         self._server.tls_started()
         return None
+
+
+def _complete(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that waits for nothing; there is no event loop here."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("the source waits for something, and there is no event loop in this room")

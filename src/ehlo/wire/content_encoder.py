@@ -50,9 +50,7 @@ class ContentEncoder:
         line_ends: What is known of it; it is believed.
     """
 
-    def __init__(
-        self, framing: Framing = Framing.DATA, line_ends: LineEnds = LineEnds.ANY
-    ) -> None:
+    def __init__(self, framing: Framing = Framing.DATA, line_ends: LineEnds = LineEnds.ANY) -> None:
         self._stuffs = framing is Framing.DATA
         self._as_it_is = framing is Framing.BINARY or (
             framing is Framing.BDAT and line_ends is LineEnds.CRLF

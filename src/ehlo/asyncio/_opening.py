@@ -1,0 +1,224 @@
+"""Opening sessions on an event loop; sending without keeping one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from ehlo import dialogues
+from ehlo.asyncio._pump import Pump
+from ehlo.asyncio._session import Session, source_of
+from ehlo.endpoint import Endpoint
+from ehlo.errors import SMTPError
+from ehlo.phase import Phase
+from ehlo.policies import OnRefusal
+from ehlo.runtime.driving import not_connected
+from ehlo.runtime.options import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+    from types import TracebackType
+
+    from typing_extensions import Unpack
+
+    from ehlo.asyncio._session import Item
+    from ehlo.envelope import Envelope
+    from ehlo.message import Sendable
+    from ehlo.options import ConnectOptions, Progress
+    from ehlo.receipt import Receipt, Result
+
+__all__ = ["connect", "send", "send_many"]
+
+
+def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Connecting:
+    """Open a session: connect, greeting, EHLO, TLS and authentication as asked for.
+
+    Use it as a context manager, which says QUIT and closes at the end.
+
+    Args:
+        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        The session, ready for a transaction.
+
+    Raises:
+        InvalidInput: An argument is wrong; nothing was sent.
+        ConnectFailed: No connection came about.
+        TlsFailed: TLS was required, and did not come about.
+        SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
+    """
+    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
+    return Connecting(Settings.of(server, options))
+
+
+class Connecting:
+    """What `connect` returns: await it, or use it with `async with`, to get the `Session`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        """Open the session."""
+        return self._open().__await__()
+
+    async def _open(self) -> Session:
+        end = self._settings.timeouts.end(asyncio.get_running_loop().time())
+        return Session(self._settings, await _open(self._settings, end))
+
+    async def __aenter__(self) -> Session:
+        """Open the session."""
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Say QUIT if the session is in step, and close the connection."""
+        await cast("Session", self._session).__aexit__(exc_type, exc, traceback)
+
+
+async def send(
+    message: Sendable,
+    server: str | Endpoint,
+    *,
+    envelope: Envelope | None = None,
+    on_refusal: OnRefusal | str = OnRefusal.ABORT,
+    progress: Progress | None = None,
+    **options: Unpack[ConnectOptions],
+) -> Receipt:
+    """Send one message over a connection of its own.
+
+    Args:
+        message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets: in memory, in an
+            open binary file, as an iterable or (with `ehlo.asyncio`) async iterable of pieces.
+        server: A URL or an `Endpoint`; see `connect`.
+        envelope: Sender and recipients; octets need one, messages have their own.
+        on_refusal: What to do if some recipients are refused.
+        progress: Is told how many octets of content were sent, of how many if that is known.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        The server's receipt.
+
+    Raises:
+        InvalidInput: The message or an argument is wrong; nothing was sent.
+        DeliveryUnknown: The message was sent to its end, and no valid reply came back.
+        SMTPError: It was not delivered; see `ehlo.errors`.
+    """
+    server = Endpoint.of(server)  # as in connect
+    settings = Settings.of(server, options)
+    transaction = settings.transaction(
+        message, envelope, on_refusal, clock=asyncio.get_running_loop().time, progress=progress
+    )
+    end = settings.timeouts.end(asyncio.get_running_loop().time())
+    pump = await _open(settings, end)
+    async with Session(settings, pump):
+        return await pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
+
+
+def send_many(
+    messages: Iterable[Item] | AsyncIterable[Item],
+    server: str | Endpoint,
+    *,
+    on_refusal: OnRefusal | str = OnRefusal.ABORT,
+    depth: int = dialogues.DEPTH,
+    **options: Unpack[ConnectOptions],
+) -> AsyncIterator[Result]:
+    """Send many messages over a connection of their own, or as many as it takes.
+
+    A message that fails touches no other. Where the server closes the connection, or announces that
+    it takes no more on it (RFC 9422), the rest goes over a new one. At `Pipelining.CONTINUOUS` up
+    to `depth` messages are under way at once: if the connection breaks, the outcome of each of
+    those is unknown, and the rest goes on at `Pipelining.TRANSACTION`.
+
+    Args:
+        messages: Messages, or pairs of a message and its envelope (octets need one); taken one by
+            one, no earlier than they are needed.
+        server: A URL or an `Endpoint`; see `connect`.
+        on_refusal: What to do if some recipients of a message are refused.
+        depth: How many messages may be under way at continuous level.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        An iterator (with `ehlo.asyncio` an async one) with one `Result` for each message, in their
+        order, as they become known.
+
+    Raises:
+        InvalidInput: An argument is wrong; nothing was sent.
+        SMTPError: While iterating: no connection can be had. Each message that was taken has got
+            its result.
+    """
+    server = Endpoint.of(server)  # as in connect
+    settings = Settings.of(server, options)
+    source = source_of(messages)
+    prepare = settings.preparing(on_refusal, asyncio.get_running_loop().time)
+    quick = isinstance(messages, Sequence)
+    return _results(settings, source, prepare, depth=depth, source_is_quick=quick)
+
+
+async def _results(
+    settings: Settings,
+    source: dialogues.Source[Item],
+    prepare: Callable[[Item], dialogues.Transaction],
+    *,
+    depth: int,
+    source_is_quick: bool,
+) -> AsyncIterator[Result]:
+    session = await Connecting(settings)
+    try:
+        batch = dialogues.Batch(
+            session.connection,
+            source,
+            prepare=prepare,
+            pipelining=settings.pipelining,
+            depth=depth,
+            source_is_quick=source_is_quick,
+            may_reconnect=True,
+        )
+        while not batch.is_done:
+            async for result in session.results(batch):
+                yield result
+            if batch.needs_connection:
+                await session.quit()
+                try:
+                    session = await Connecting(settings)
+                except SMTPError as error:
+                    for result in batch.give_up(error):
+                        yield result
+                    raise
+                batch.go_on(session.connection)
+    finally:
+        await session.__aexit__(None, None, None)
+
+
+async def _open(settings: Settings, end: float | None) -> Pump:
+    pump = await _connect(settings, end)
+    try:
+        opening = settings.opening(pump.transport.get_extra_info("sockname"))
+        await pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+    except BaseException:
+        await pump.close()
+        raise
+    return pump
+
+
+async def _connect(settings: Settings, end: float | None) -> Pump:
+    endpoint = settings.endpoint
+    loop = asyncio.get_running_loop()
+    timeout = settings.timeouts.left(Phase.CONNECT, loop.time(), end)
+    pump = Pump(settings.link(loop.time), settings.timeouts, loop)
+    try:
+        async with asyncio.timeout(timeout):
+            if endpoint.path:
+                await loop.create_unix_connection(lambda: pump, endpoint.path)
+            else:
+                await loop.create_connection(lambda: pump, endpoint.host, endpoint.port)
+    except OSError as exc:
+        raise not_connected(endpoint, exc) from exc
+    return pump

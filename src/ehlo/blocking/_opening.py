@@ -1,0 +1,227 @@
+"""Opening sessions with plain sockets; sending without keeping one."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ehlo import dialogues
+from ehlo.blocking._pump import Pump
+from ehlo.blocking._session import Session, source_of
+from ehlo.endpoint import Endpoint
+from ehlo.errors import SMTPError
+from ehlo.phase import Phase
+from ehlo.policies import OnRefusal
+from ehlo.runtime.driving import not_connected
+from ehlo.runtime.options import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Unpack
+
+    from ehlo.blocking._session import Item
+    from ehlo.envelope import Envelope
+    from ehlo.message import Sendable
+    from ehlo.options import ConnectOptions, Progress
+    from ehlo.receipt import Receipt, Result
+
+__all__ = ["connect", "send", "send_many"]
+
+
+def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Session:
+    """Open a session: connect, greeting, EHLO, TLS and authentication as asked for.
+
+    Use it as a context manager, which says QUIT and closes at the end.
+
+    Args:
+        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        The session, ready for a transaction.
+
+    Raises:
+        InvalidInput: An argument is wrong; nothing was sent.
+        ConnectFailed: No connection came about.
+        TlsFailed: TLS was required, and did not come about.
+        SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
+    """
+    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
+    settings = Settings.of(server, options)
+    return _connect_session(settings)
+
+
+def send(
+    message: Sendable,
+    server: str | Endpoint,
+    *,
+    envelope: Envelope | None = None,
+    on_refusal: OnRefusal | str = OnRefusal.ABORT,
+    progress: Progress | None = None,
+    **options: Unpack[ConnectOptions],
+) -> Receipt:
+    """Send one message over a connection of its own.
+
+    Args:
+        message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets: in memory, in an
+            open binary file, as an iterable or (with `ehlo.asyncio`) async iterable of pieces.
+        server: A URL or an `Endpoint`; see `connect`.
+        envelope: Sender and recipients; octets need one, messages have their own.
+        on_refusal: What to do if some recipients are refused.
+        progress: Is told how many octets of content were sent, of how many if that is known.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        The server's receipt.
+
+    Raises:
+        InvalidInput: The message or an argument is wrong; nothing was sent.
+        DeliveryUnknown: The message was sent to its end, and no valid reply came back.
+        SMTPError: It was not delivered; see `ehlo.errors`.
+    """
+    server = Endpoint.of(server)  # as in connect
+    settings = Settings.of(server, options)
+    transaction = settings.transaction(
+        message, envelope, on_refusal, clock=time.monotonic, progress=progress
+    )
+    end = settings.timeouts.end(time.monotonic())
+    pump = _open(settings, end)
+    with Session(settings, pump):
+        return pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
+
+
+def send_many(
+    messages: Iterable[Item],
+    server: str | Endpoint,
+    *,
+    on_refusal: OnRefusal | str = OnRefusal.ABORT,
+    depth: int = dialogues.DEPTH,
+    **options: Unpack[ConnectOptions],
+) -> Iterator[Result]:
+    """Send many messages over a connection of their own, or as many as it takes.
+
+    A message that fails touches no other. Where the server closes the connection, or announces that
+    it takes no more on it (RFC 9422), the rest goes over a new one. At `Pipelining.CONTINUOUS` up
+    to `depth` messages are under way at once: if the connection breaks, the outcome of each of
+    those is unknown, and the rest goes on at `Pipelining.TRANSACTION`.
+
+    Args:
+        messages: Messages, or pairs of a message and its envelope (octets need one); taken one by
+            one, no earlier than they are needed.
+        server: A URL or an `Endpoint`; see `connect`.
+        on_refusal: What to do if some recipients of a message are refused.
+        depth: How many messages may be under way at continuous level.
+        **options: See `ehlo.ConnectOptions`.
+
+    Returns:
+        An iterator (with `ehlo.asyncio` an async one) with one `Result` for each message, in their
+        order, as they become known.
+
+    Raises:
+        InvalidInput: An argument is wrong; nothing was sent.
+        SMTPError: While iterating: no connection can be had. Each message that was taken has got
+            its result.
+    """
+    server = Endpoint.of(server)  # as in connect
+    settings = Settings.of(server, options)
+    source = source_of(messages)
+    prepare = settings.preparing(on_refusal, time.monotonic)
+    quick = isinstance(messages, Sequence)
+    return _results(settings, source, prepare, depth=depth, source_is_quick=quick)
+
+
+def _results(
+    settings: Settings,
+    source: dialogues.Source[Item],
+    prepare: Callable[[Item], dialogues.Transaction],
+    *,
+    depth: int,
+    source_is_quick: bool,
+) -> Iterator[Result]:
+    session = _connect_session(settings)
+    try:
+        batch = dialogues.Batch(
+            session.connection,
+            source,
+            prepare=prepare,
+            pipelining=settings.pipelining,
+            depth=depth,
+            source_is_quick=source_is_quick,
+            may_reconnect=True,
+        )
+        while not batch.is_done:
+            yield from session.results(batch)
+            if batch.needs_connection:
+                session.quit()
+                try:
+                    session = _connect_session(settings)
+                except SMTPError as error:
+                    yield from batch.give_up(error)
+                    raise
+                batch.go_on(session.connection)
+    finally:
+        session.__exit__(None, None, None)
+
+
+def _connect_session(settings: Settings) -> Session:
+    return Session(settings, _open(settings, settings.timeouts.end(time.monotonic())))
+
+
+def _open(settings: Settings, end: float | None) -> Pump:
+    sock = _connect(settings, end)
+    pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
+    try:
+        opening = settings.opening(sock.getsockname())
+        pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+    except BaseException:
+        pump.close()
+        raise
+    return pump
+
+
+def _connect(settings: Settings, end: float | None) -> socket.socket:
+    endpoint = settings.endpoint
+    timeout = settings.timeouts.left(Phase.CONNECT, time.monotonic(), end)
+    try:
+        if endpoint.path:
+            return _connect_unix(endpoint.path, timeout)
+        sock = _connect_tcp(endpoint, timeout)
+    except OSError as exc:
+        raise not_connected(endpoint, exc) from exc
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _connect_tcp(endpoint: Endpoint, timeout: float | None) -> socket.socket:
+    """Try one address after the other; the time allowed is for all of them."""
+    end = None if timeout is None else time.monotonic() + timeout
+    trouble = OSError("the host name has no address")
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(None if end is None else max(end - time.monotonic(), 0.001))
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            trouble = exc
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise trouble
+
+
+def _connect_unix(path: str, timeout: float | None) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -49,6 +49,7 @@ from ehlo.protocol import (
     ServerClosing,
     State,
 )
+from ehlo.proxy_header import ProxyHeader, ProxyVersion
 from ehlo.receipt import Receipt
 from ehlo.reply import EnhancedStatus, Reply, Severity
 from ehlo.sasl import Credentials, Exchange, Mechanism, Password
@@ -113,6 +114,8 @@ __all__ = [  # noqa: RUF022 - by topic
     "Password",
     "Phase",
     "Pipelining",
+    "ProxyHeader",
+    "ProxyVersion",
     "Secret",
     "Timeouts",
     "Tls",

@@ -13,6 +13,7 @@ from typing import Final
 from typing_extensions import override
 
 from ehlo.errors import InvalidAddress
+from ehlo.idna import a_labels
 from ehlo.text import CONTROL_CHARACTER, control_character, require_str
 
 __all__ = ["Address", "AddressLike", "Mailbox", "MailboxLike", "address_literal"]
@@ -147,8 +148,37 @@ class Address:
 
     @property
     def is_ascii(self) -> bool:
-        """Whether the address needs no SMTPUTF8 (RFC 6531)."""
+        """Whether the address can be sent as it is to a server without SMTPUTF8 (RFC 6531)."""
         return self.spec.isascii()
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether no other way of writing the address does without SMTPUTF8 (RFC 6531).
+
+        A domain has an ASCII form (see `to_ascii`), a local part has none.
+        """
+        return not self.local_part.isascii()
+
+    def to_ascii(self) -> Address:
+        """Return the same address with its domain in A-labels (IDNA 2008).
+
+        The local part is not touched: only the domain's own server knows what it means. A domain
+        that is ASCII, and an address literal, stay as they are.
+
+        Returns:
+            An address whose domain is ASCII.
+
+        Raises:
+            InvalidAddress: The domain is none of IDNA 2008, or its ASCII form is too long.
+            InvalidInput: The package `idna` is not there: install `ehlo[idna]`.
+        """
+        domain = self.domain
+        if domain.isascii():
+            return self
+        try:
+            return Address(f"{self.local_part}@{a_labels(domain)}")
+        except UnicodeError as exc:
+            raise _fail(self.spec, self._at + 1, f"bad domain ({exc})") from exc
 
     @override
     def __str__(self) -> str:

@@ -66,6 +66,21 @@ COMMANDS: list[tuple[Command, bytes, Verb, bool]] = [
     (commands.Vrfy("bob"), b"VRFY bob\r\n", Verb.VRFY, True),
     (commands.Vrfy("gr\u00fcn"), "VRFY gr\u00fcn\r\n".encode(), Verb.VRFY, True),
     (commands.Expn("staff"), b"EXPN staff\r\n", Verb.EXPN, True),
+    (commands.Etrn("example.org"), b"ETRN example.org\r\n", Verb.ETRN, True),
+    (commands.Etrn("@example.org"), b"ETRN @example.org\r\n", Verb.ETRN, True),
+    (commands.Etrn("#uucp"), b"ETRN #uucp\r\n", Verb.ETRN, True),
+    (
+        commands.Xclient({"NAME": "[TEMPUNAVAIL]", "ADDR": "IPV6:2001:db8::1", "LOGIN": "a b+"}),
+        b"XCLIENT NAME=[TEMPUNAVAIL] ADDR=IPV6:2001:db8::1 LOGIN=a+20b+2B\r\n",
+        Verb.XCLIENT,
+        True,
+    ),
+    (
+        commands.Xforward({"SOURCE": "REMOTE", "IDENT": commands.UNAVAILABLE}),
+        b"XFORWARD SOURCE=REMOTE IDENT=[UNAVAILABLE]\r\n",
+        Verb.XFORWARD,
+        False,
+    ),
     (commands.Help(), b"HELP\r\n", Verb.HELP, True),
     (commands.Help("MAIL"), b"HELP MAIL\r\n", Verb.HELP, True),
     (commands.Quit(), b"QUIT\r\n", Verb.QUIT, True),
@@ -112,7 +127,13 @@ def test_a_command_is_a_value(command: Command, wire: bytes, verb: Verb, ends_gr
 
 def test_the_table_above_knows_every_command_and_verb() -> None:
     kinds = {type(row[0]).__name__ for row in COMMANDS}
-    assert kinds == set(commands.__all__) - {"Body", "Command", "Verb"}
+    assert kinds == set(commands.__all__) - {
+        "Body",
+        "Command",
+        "Verb",
+        "UNAVAILABLE",
+        "TEMPORARILY_UNAVAILABLE",
+    }
     assert {row[2] for row in COMMANDS} == set(Verb)
 
 
@@ -144,6 +165,11 @@ ARGUMENTS: dict[str, Argument] = {
     "VRFY": commands.Vrfy,
     "EXPN": commands.Expn,
     "HELP": commands.Help,
+    "ETRN": commands.Etrn,
+    "XCLIENT value": lambda text: commands.Xclient({"NAME": text}),
+    "XCLIENT name": lambda text: commands.Xclient({text: "x"}),
+    "XFORWARD value": lambda text: commands.Xforward({"IDENT": text}),
+    "XFORWARD name": lambda text: commands.Xforward({text: "x"}),
     "raw line": commands.Raw,
     "raw verb": lambda text: commands.Raw(f"X{text}"),
 }
@@ -289,6 +315,52 @@ def test_options_of_mail_are_mail_options(options: Any) -> None:  # I1
 def test_options_of_rcpt_are_rcpt_options(options: Any) -> None:  # I1
     with pytest.raises(TypeError, match="the options are RcptOptions, not"):
         commands.Rcpt(ADA, options)
+
+
+@pytest.mark.parametrize("node", ["", " a", "a b", "a\u3000b"], ids=ascii)
+def test_a_node_is_one_word(node: str) -> None:
+    with pytest.raises(InvalidInput, match="the node of ETRN"):
+        commands.Etrn(node)
+
+
+@pytest.mark.parametrize("make", [commands.Xclient, commands.Xforward])
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [
+        ({}, "needs at least one attribute"),
+        ({"name": "x"}, "a word such as NAME, not 'name'"),
+        ({"": "x"}, "a word such as NAME"),
+        ({"NAME=": "x"}, "a word such as NAME"),
+        ({"NAME X": "x"}, "a word such as NAME"),
+        ({"NAME": "x", "A" * 65: "x"}, "a word such as NAME"),
+        ({"NAME": ""}, "is empty; what is not known is \\[UNAVAILABLE\\]"),
+        ({"NAME": "a" * 256}, "255 characters at the most"),
+        ({"NAME": "+" * 86}, "255 characters at the most"),
+    ],
+)
+def test_attributes_are_names_and_values(
+    make: Callable[[Any], Command], attributes: dict[str, str], why: str
+) -> None:  # I1 I3
+    with pytest.raises(InvalidInput, match=why):
+        make(attributes)
+
+
+@pytest.mark.parametrize("make", [commands.Xclient, commands.Xforward])
+def test_attributes_have_a_limit_and_do_not_change(make: Callable[[Any], Command]) -> None:
+    attributes = {"NAME": "a" * 255, "HELO": "b" * 200}
+    command = make(attributes)
+    attributes["NAME"] = "c"
+    assert b"NAME=aaa" in command.wire()
+    assert command == make({"HELO": "b" * 200, "NAME": "a" * 255})
+    assert hash(command) == hash(make({"HELO": "b" * 200, "NAME": "a" * 255}))
+    with pytest.raises(InvalidInput, match="octets; 512 are allowed"):
+        make({"NAME": "a" * 255, "HELO": "b" * 255}).wire()
+
+
+@pytest.mark.parametrize("attributes", [{"NAME": None}, {5: "x"}, {"PORT": 25}])
+def test_attributes_are_texts(attributes: Any) -> None:
+    with pytest.raises(TypeError):
+        commands.Xclient(attributes)
 
 
 WITH_SECRETS: list[tuple[Command, str, tuple[Secret, ...]]] = [

@@ -211,7 +211,7 @@ def test_no_value_brings_a_control_character() -> None:  # I1
                 MailOptions(**given)  # type: ignore[arg-type]
         for wish in ({"notify": text}, {"orcpt": f"{text}@example.org"}):
             with pytest.raises(InvalidInput):
-                RcptOptions(**wish)  # type: ignore[arg-type]
+                RcptOptions(**wish)
 
 
 def test_a_refused_value_can_be_shown() -> None:

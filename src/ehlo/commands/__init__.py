@@ -8,6 +8,13 @@ see of a command (transcripts, logs, errors) is `Command.shown`, where secrets a
 from __future__ import annotations
 
 from ehlo.commands._command import AUTH_LINE_MAX, COMMAND_LINE_MAX, Command, Verb
+from ehlo.commands._extensions import (
+    TEMPORARILY_UNAVAILABLE,
+    UNAVAILABLE,
+    Etrn,
+    Xclient,
+    Xforward,
+)
 from ehlo.commands._session import (
     Auth,
     AuthCancel,
@@ -29,6 +36,8 @@ from ehlo.commands._transaction import Bdat, Body, Data, EndOfContent, Mail, Rcp
 __all__ = [
     "AUTH_LINE_MAX",
     "COMMAND_LINE_MAX",
+    "TEMPORARILY_UNAVAILABLE",
+    "UNAVAILABLE",
     "Auth",
     "AuthCancel",
     "AuthResponse",
@@ -38,6 +47,7 @@ __all__ = [
     "Data",
     "Ehlo",
     "EndOfContent",
+    "Etrn",
     "Expn",
     "Greeting",
     "Helo",
@@ -52,4 +62,6 @@ __all__ = [
     "StartTls",
     "Verb",
     "Vrfy",
+    "Xclient",
+    "Xforward",
 ]

@@ -1,0 +1,4 @@
+"""The benchmark: `ehlo`, its peers and the limit of the machine, measured side by side.
+
+`nox -s bench` runs it, `python -m benchmarks --help` (with `tests` on the path) tells what it can do.
+"""

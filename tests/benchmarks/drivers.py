@@ -7,7 +7,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import ehlo
+from typing_extensions import override
+
+import ehlo.asyncio
+import ehlo.blocking
 from benchmarks.loads import CLIENT, SENDER, Job
 from benchmarks.looping import LoopDriver, shares
 from benchmarks.peers import on_all
@@ -41,6 +44,10 @@ def _options(job: Job) -> dict[str, Any]:
     if level not in set(ehlo.Pipelining):
         raise NotAvailableError(f"there is no pipelining={level!r}")
     return {"name": CLIENT, "pipelining": level}
+
+
+def _send_options(job: Job) -> dict[str, Any]:
+    return {} if job.on_refusal == "abort" else {"on_refusal": job.on_refusal}
 
 
 def _check(job: Job, session: object) -> None:
@@ -82,6 +89,7 @@ class Blocking:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._options = _options(job)
+        self._more = _send_options(job)
 
     def open(self) -> None:
         url = f"smtp://{self.job.host}:{self.job.port}"
@@ -103,18 +111,18 @@ class Blocking:
     def _each(self, session: Any, count: int) -> None:
         job, content = self.job, self.job.ready
         for number in range(count):
-            session.send(content, envelope=_envelope(job, number))
+            session.send(content, envelope=_envelope(job, number), **self._more)
 
     def _each_opened(self, session: Any, count: int) -> None:
         job = self.job
         for number in range(count):
             with _opened(job) as content:
-                session.send(content, envelope=_envelope(job, number))
+                session.send(content, envelope=_envelope(job, number), **self._more)
 
     def _many(self, session: Any, count: int) -> None:
         job = self.job
         pairs = ((job.ready, _envelope(job, number)) for number in range(count))
-        for result in session.send_many(pairs, depth=_DEPTH):
+        for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 
     def close(self) -> None:
@@ -125,10 +133,11 @@ class Blocking:
 class BlockingMessage(Blocking):
     """`ehlo.blocking`, given an `EmailMessage`."""
 
+    @override
     def _each(self, session: Any, count: int) -> None:
         message, job = self.job.parsed(), self.job
         for number in range(count):
-            session.send(message, envelope=_envelope(job, number))
+            session.send(message, envelope=_envelope(job, number), **self._more)
 
 
 class Asyncio(LoopDriver):
@@ -137,10 +146,10 @@ class Asyncio(LoopDriver):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._options = _options(job)
+        self._more = _send_options(job)
 
+    @override
     async def start(self) -> None:
-        import ehlo.asyncio  # noqa: PLC0415 - as the package itself does
-
         url = f"smtp://{self.job.host}:{self.job.port}"
         self._sessions: list[Any] = [
             await ehlo.asyncio.connect(url, tls="none", **self._options)
@@ -148,6 +157,7 @@ class Asyncio(LoopDriver):
         ]
         _check(self.job, self._sessions[0])
 
+    @override
     async def send(self, count: int) -> None:
         with _content_guard(self.job):
             await self._send(count, self._method())
@@ -169,20 +179,21 @@ class Asyncio(LoopDriver):
     async def _each(self, session: Any, count: int) -> None:
         job, content = self.job, self.job.ready
         for number in range(count):
-            await session.send(content, envelope=_envelope(job, number))
+            await session.send(content, envelope=_envelope(job, number), **self._more)
 
     async def _each_opened(self, session: Any, count: int) -> None:
         job = self.job
         for number in range(count):
             with _opened(job) as content:
-                await session.send(content, envelope=_envelope(job, number))
+                await session.send(content, envelope=_envelope(job, number), **self._more)
 
     async def _many(self, session: Any, count: int) -> None:
         job = self.job
         pairs = ((job.ready, _envelope(job, number)) for number in range(count))
-        async for result in session.send_many(pairs, depth=_DEPTH):
+        async for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 
+    @override
     async def stop(self) -> None:
         for session in self._sessions:
             await session.close()
@@ -191,10 +202,11 @@ class Asyncio(LoopDriver):
 class AsyncioMessage(Asyncio):
     """`ehlo.asyncio`, given an `EmailMessage`."""
 
+    @override
     async def _each(self, session: Any, count: int) -> None:
         message, job = self.job.parsed(), self.job
         for number in range(count):
-            await session.send(message, envelope=_envelope(job, number))
+            await session.send(message, envelope=_envelope(job, number), **self._more)
 
 
 def _accepted(result: object) -> None:

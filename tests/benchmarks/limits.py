@@ -11,6 +11,8 @@ import socket
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from typing_extensions import override
+
 from benchmarks.loads import CLIENT, SENDER, Job, stuffed
 from benchmarks.looping import LoopDriver, shares
 
@@ -126,6 +128,7 @@ class _Replay(asyncio.BufferedProtocol):
         self.done: asyncio.Future[None] = self._loop.create_future()
         return self.done
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.advance()
@@ -152,9 +155,11 @@ class _Replay(asyncio.BufferedProtocol):
             self.transport.write(step.octets)
             self._due += step.replies
 
+    @override
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._buffer
 
+    @override
     def buffer_updated(self, nbytes: int) -> None:
         self._due -= self._buffer.count(b"\n", 0, nbytes)
         if self._due <= self._ahead:
@@ -177,6 +182,7 @@ class AsyncioLimit(LoopDriver):
         self._recording = Recording(job)
         self._hello_lines = _hello_lines(job)
 
+    @override
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._protocols = [await self._connect(loop) for _ in range(self.job.connections)]
@@ -188,11 +194,13 @@ class AsyncioLimit(LoopDriver):
         await protocol.hello(self._hello_lines)
         return protocol
 
+    @override
     async def send(self, count: int) -> None:
         await asyncio.gather(
             *(protocol.replay(share) for protocol, share in shares(self._protocols, count))
         )
 
+    @override
     async def stop(self) -> None:
         for protocol in self._protocols:
             protocol.transport.close()

@@ -89,6 +89,7 @@ class Job:
         load: Which message, see `LOADS`.
         path: A file that holds the message; the message is in memory if there is none.
         source: `memory`, `file`, or `pieces` for an iterable of octets.
+        on_refusal: The policy of `ehlo` for recipients that are refused; the peers send to the rest.
     """
 
     host: str
@@ -99,6 +100,7 @@ class Job:
     load: str = "small"
     path: str = ""
     source: str = "memory"
+    on_refusal: str = "abort"
 
     @cached_property
     def ready(self) -> bytes:

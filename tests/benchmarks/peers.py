@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from benchmarks.loads import CLIENT, SENDER
 from benchmarks.looping import LoopDriver, shares
 
@@ -58,6 +60,7 @@ class Smtplib:
 class SmtplibMessage(Smtplib):
     """`smtplib`, given an `EmailMessage`."""
 
+    @override
     def _send(self, client: smtplib.SMTP, count: int) -> None:
         message = self.job.parsed()
         for number in range(count):
@@ -67,10 +70,14 @@ class SmtplibMessage(Smtplib):
 class Aiosmtplib(LoopDriver):
     """`aiosmtplib`, given octets."""
 
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._module = import_module("aiosmtplib")
+
+    @override
     async def start(self) -> None:
-        module = import_module("aiosmtplib")
         self._clients = [
-            module.SMTP(
+            self._module.SMTP(
                 hostname=self.job.host,
                 port=self.job.port,
                 local_hostname=CLIENT,
@@ -83,6 +90,7 @@ class Aiosmtplib(LoopDriver):
             await client.connect()
             await client.ehlo()
 
+    @override
     async def send(self, count: int) -> None:
         await asyncio.gather(
             *(self._send(client, share) for client, share in shares(self._clients, count))
@@ -93,6 +101,7 @@ class Aiosmtplib(LoopDriver):
         for number in range(count):
             await client.sendmail(SENDER, job.addressees(number), job.octets())
 
+    @override
     async def stop(self) -> None:
         for client in self._clients:
             client.close()
@@ -101,6 +110,7 @@ class Aiosmtplib(LoopDriver):
 class AiosmtplibMessage(Aiosmtplib):
     """`aiosmtplib`, given an `EmailMessage`."""
 
+    @override
     async def _send(self, client: Any, count: int) -> None:
         message, job = self.job.parsed(), self.job
         for number in range(count):
@@ -123,10 +133,14 @@ class _Octets(dict[str, str]):
 class Smtpproto(LoopDriver):
     """`smtpproto`, given octets by way of a stand-in."""
 
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._module = import_module("smtpproto.client")
+
+    @override
     async def start(self) -> None:
-        module = import_module("smtpproto.client")
         self._stack = AsyncExitStack()
-        client = module.AsyncSMTPClient(
+        client = self._module.AsyncSMTPClient(
             self.job.host, self.job.port, domain=CLIENT, max_concurrent_connections=10_000
         )
         self._sessions = [
@@ -134,6 +148,7 @@ class Smtpproto(LoopDriver):
             for _ in range(self.job.connections)
         ]
 
+    @override
     async def send(self, count: int) -> None:
         await asyncio.gather(
             *(self._send(session, share) for session, share in shares(self._sessions, count))
@@ -150,6 +165,7 @@ class Smtpproto(LoopDriver):
             recipients = job.addressees(number)
             await session.send_message(message, sender=SENDER, recipients=recipients)
 
+    @override
     async def stop(self) -> None:
         await self._stack.aclose()
 
@@ -157,5 +173,6 @@ class Smtpproto(LoopDriver):
 class SmtpprotoMessage(Smtpproto):
     """`smtpproto`, given an `EmailMessage`."""
 
+    @override
     def _message(self) -> Any:
         return self.job.parsed()

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER = 256 * 1024, EVENTS = 64, CONTEXT = 4 };
+enum { BUFFER = 128 * 1024, EVENTS = 64, CONTEXT = 4 };
 enum mode { COMMANDS, CONTENT, CHUNK };
 
 struct session {
@@ -69,9 +69,11 @@ static void take_message(struct session *session) {
 /* The first CRLF "." CRLF, or NULL: hops from dot to dot, which most texts have few of. */
 static char *find_end(char *from, char *end) {
     if (end - from < 5) return NULL;
-    for (char *dot = from + 2; (dot = memchr(dot, '.', (size_t)(end - dot))); dot++)
-        if (end - dot > 2 && dot[1] == '\r' && dot[2] == '\n' && dot[-1] == '\n' && dot[-2] == '\r')
-            return dot - 2;
+    for (char *dot = from + 2; (dot = memchr(dot, '.', (size_t)(end - dot))); dot++) {
+        if (end - dot < 3) return NULL;
+        if (dot[1] == '\r' && dot[2] == '\n' && dot[-1] == '\n' && dot[-2] == '\r') return dot - 2;
+        dot += dot[1] == '.';
+    }
     return NULL;
 }
 

@@ -1,4 +1,5 @@
 """The benchmark: `ehlo`, its peers and the limit of the machine, measured side by side.
 
-`nox -s bench` runs it, `python -m benchmarks --help` (with `tests` on the path) tells what it can do.
+`nox -s bench` runs it; `python -m benchmarks --help`, with `tests` on the path, tells what else there
+is. `docs/explanation/benchmarks.md` explains it.
 """

@@ -1,7 +1,8 @@
 """The limit: clients that replay recorded octets and do nothing with the replies but count them.
 
-Nobody who waits at the same places can be quicker. The blocking one has a plain socket; the asyncio
-one has a `BufferedProtocol` and does everything in its callbacks, with one future for the whole run.
+Nobody who waits at the same places can be quicker. The blocking one has a plain socket; the
+asyncio one has a `BufferedProtocol` and does everything in its callbacks, with one future for the
+whole run.
 """
 
 from __future__ import annotations
@@ -123,10 +124,9 @@ class _Replay(asyncio.BufferedProtocol):
         self._ahead = 0
         self.start(iter([Step(b"", 1)]))  # the greeting
 
-    def start(self, steps: Iterator[Step]) -> asyncio.Future[None]:
+    def start(self, steps: Iterator[Step]) -> None:
         self._steps = steps
         self.done: asyncio.Future[None] = self._loop.create_future()
-        return self.done
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -141,9 +141,9 @@ class _Replay(asyncio.BufferedProtocol):
 
     async def replay(self, count: int) -> None:
         self._ahead = self._recording.ahead
-        done = self.start(self._recording.steps(count))
+        self.start(self._recording.steps(count))
         self.advance()
-        await done
+        await self.done
 
     def advance(self) -> None:
         while self._due <= self._ahead:

@@ -43,7 +43,7 @@ _BASE64_LINE: Final = (
 
 
 def _repeated(block: bytes, size: int) -> bytes:
-    """Return a message of a size, its body made of whole lines of the block and a last short one."""
+    """Return a message of a size; its body repeats the block, and has a last line that fits."""
     room = size - len(_HEADER)
     body = (block * (room // len(block) + 1))[: room - 2].rstrip(b"\r\n")
     return _HEADER + body + b"x" * (room - 2 - len(body)) + b"\r\n"
@@ -89,7 +89,7 @@ class Job:
         load: Which message, see `LOADS`.
         path: A file that holds the message; the message is in memory if there is none.
         source: `memory`, `file`, or `pieces` for an iterable of octets.
-        on_refusal: The policy of `ehlo` for recipients that are refused; the peers send to the rest.
+        on_refusal: What `ehlo` does if recipients are refused; the peers send to the rest.
     """
 
     host: str

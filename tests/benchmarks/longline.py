@@ -1,7 +1,7 @@
 """A long line to the sink: real TCP over two network namespaces, or a slow relay on loopback.
 
 With Linux and root, two namespaces are made, joined by two TUN devices; a process carries each IP
-packet from one to the other and takes its time. TCP does the rest itself: its handshake, its slow start.
+packet from one to the other and takes its time. TCP itself does the rest: handshake, slow start.
 Elsewhere a relay on loopback delays octets. It delays the connection to the sink by one and a half
 round trips, which is when a real server would see it, but knows no slow start.
 """
@@ -219,7 +219,9 @@ class _Relay(asyncio.Protocol):
     async def _join(self) -> None:
         back = _Relay(None)
         back.other = self.transport
-        transport, _ = await self._loop.create_connection(lambda: back, "127.0.0.1", self._target)
+        transport, _ = await self._loop.create_connection(
+            lambda: back, "127.0.0.1", self._target or 0
+        )
         self.other = transport
         for data in self._early:
             self.data_received(data)

@@ -39,9 +39,11 @@ class CountingLoop(asyncio.SelectorEventLoop):
         return super().create_future()
 
     @override
-    def call_at(self, when: float, callback: Any, *args: Any, **options: Any) -> Any:
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         self.counts["timers"] = self.counts.get("timers", 0) + 1
-        return super().call_at(when, callback, *args, **options)
+        return super().call_at(when, callback, *args, context=context)
 
 
 def can_trace() -> bool:

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import cast
 
+from typing_extensions import override
+
 COMMANDS, CONTENT, CHUNK = range(3)
 SIMPLE = {
     b"MAIL": b"250 2.1.0 Ok\r\n",
@@ -43,13 +45,16 @@ class Session(asyncio.BufferedProtocol):
         self.is_last = False
         self.replies: list[bytes] = []
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.write(b"220 sink.example.org ESMTP\r\n")
 
+    @override
     def get_buffer(self, sizehint: int) -> bytearray:
         return self.buffer
 
+    @override
     def buffer_updated(self, nbytes: int) -> None:
         data = self.pending + self.buffer[:nbytes]
         at = 0

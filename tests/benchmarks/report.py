@@ -18,7 +18,7 @@ _COMPARE: Final[dict[Measure, Callable[[float, float], float]]] = {
     Measure.SPEEDUP: lambda mine, other: other / mine,
     Measure.DIFFERENCE: lambda mine, other: mine - other,
 }
-_NONE: Final = "–"
+_NONE: Final = "-"
 
 
 def row_of(results: Results, workload: str, row: str) -> dict[str, Any]:

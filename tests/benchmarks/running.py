@@ -13,32 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    Measure = Callable[[dict[str, Any], Sequence[str]], dict[str, Any]]
+
 _TESTS: Final = Path(__file__).parents[1]
 _LONGEST: Final = 120  # seconds for one measurement
-
-
-@dataclass
-class Entry:
-    """One row of a workload.
-
-    Attributes:
-        name: What the row is called.
-        task: What the worker is told.
-        prefix: A command that runs the worker elsewhere.
-        rounds: What was measured, round by round; None where a round failed.
-        unavailable: Why there is nothing to measure.
-    """
-
-    name: str
-    task: dict[str, Any]
-    prefix: Sequence[str] = ()
-    rounds: list[dict[str, float] | None] = field(default_factory=list)
-    unavailable: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        if self.unavailable:
-            return {"unavailable": self.unavailable}
-        return {"rounds": self.rounds}
 
 
 def environment() -> dict[str, str]:
@@ -59,6 +37,32 @@ def measure(task: dict[str, Any], prefix: Sequence[str] = ()) -> dict[str, Any]:
     return answer
 
 
+@dataclass
+class Entry:
+    """One row of a workload.
+
+    Attributes:
+        name: What the row is called.
+        task: What the worker is told.
+        prefix: A command that runs the worker elsewhere.
+        measure: What gets the answer to the task.
+        rounds: What was measured, round by round; None where a round failed.
+        unavailable: Why there is nothing to measure.
+    """
+
+    name: str
+    task: dict[str, Any]
+    prefix: Sequence[str] = ()
+    measure: Measure = measure
+    rounds: list[dict[str, float] | None] = field(default_factory=list)
+    unavailable: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        if self.unavailable:
+            return {"unavailable": self.unavailable}
+        return {"rounds": self.rounds}
+
+
 def run_rounds(entries: Sequence[Entry], rounds: int, note: Callable[[str], None]) -> None:
     """Measure all entries in each round, every other round in the opposite order."""
     for number in range(rounds):
@@ -69,7 +73,7 @@ def run_rounds(entries: Sequence[Entry], rounds: int, note: Callable[[str], None
 
 def _measure_once(entry: Entry, note: Callable[[str], None]) -> None:
     try:
-        answer = measure(entry.task, entry.prefix)
+        answer = entry.measure(entry.task, entry.prefix)
     except (RuntimeError, subprocess.TimeoutExpired) as exc:
         note(f"{entry.name}: {exc}")
         entry.rounds.append(None)

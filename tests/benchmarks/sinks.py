@@ -46,7 +46,7 @@ def build(folder: Path) -> list[str]:
     """Return the command that runs a sink: compiled, or the fallback in Python."""
     cc = compiler()
     if cc is None or sys.platform != "linux":  # it needs epoll
-        return [sys.executable, "-S", "-E", str(_HERE / "python_sink.py")]
+        return [sys.executable, str(_HERE / "python_sink.py")]
     program = folder / "sink"
     subprocess.run([cc, "-O2", "-o", str(program), str(_HERE / "sink.c")], check=True)
     return [str(program)]

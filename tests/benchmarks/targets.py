@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    _Speeds = dict[str, dict[str, tuple[float | None, float | None]]]
+
 
 class Measure(StrEnum):
     """How a row's figures become the figure that is compared."""
@@ -63,13 +65,13 @@ class Target:
             case Measure.DIFFERENCE:
                 return f"{self.bound} {self.other} + {self.value:g} {self.metric}"
             case _:
-                return f"{self.bound} {self.value:g} × {self.other}"
+                return f"{self.bound} {self.value:g} x {self.other}"
 
 
 _LOW, _HIGH = Bound.AT_MOST, Bound.AT_LEAST
 _PEER: Final = {"blocking": "smtplib-octets", "asyncio": "aiosmtplib-octets"}
 
-_SPEEDS: Final = {
+_SPEEDS: Final[_Speeds] = {
     # mode: adapter: share of the limit, times the peer
     "lockstep": {"blocking": (0.88, None), "asyncio": (0.78, None)},
     "data": {"blocking": (0.78, 2.2), "asyncio": (0.70, 4.0)},
@@ -77,29 +79,29 @@ _SPEEDS: Final = {
     "group": {"blocking": (0.60, 3.5), "asyncio": (0.60, 6.5)},
     "stream": {"blocking": (None, 18.0), "asyncio": (None, 35.0)},
 }
-_SPEEDS_OF_16: Final = {
+_SPEEDS_OF_16: Final[_Speeds] = {
     "data": {"asyncio": (0.65, 4.5)},
     "chunk": {"asyncio": (0.60, 8.0)},
 }
 
 
-def _rates(
-    workload: str, table: dict[str, dict[str, tuple[float | None, float | None]]]
-) -> Iterator[Target]:
+def _rates(workload: str, table: _Speeds) -> Iterator[Target]:
     for mode, adapters in table.items():
         for adapter, (share, times) in adapters.items():
-            row, metric = f"ehlo-{adapter}-{mode}", "messages_per_s"
             name = f"{workload}-{mode}-{adapter}"
-            if share is not None:
-                limit = f"limit-{adapter}-{mode}"
-                yield Target(
-                    f"{name}-limit", workload, row, metric, _HIGH, share, Measure.RATIO, limit
-                )
-            if times is not None:
-                peer = _PEER[adapter]
-                yield Target(
-                    f"{name}-peer", workload, row, metric, _HIGH, times, Measure.RATIO, peer
-                )
+            for other, factor, what in (
+                (f"limit-{adapter}-{mode}", share, "limit"),
+                (_PEER[adapter], times, "peer"),
+            ):
+                if factor is not None:
+                    yield _ratio(
+                        f"{name}-{what}", workload, f"ehlo-{adapter}-{mode}", factor, other
+                    )
+
+
+def _ratio(name: str, workload: str, row: str, factor: float, other: str) -> Target:
+    metric = "mb_per_s" if workload == "W3" else "messages_per_s"
+    return Target(name, workload, row, metric, _HIGH, factor, Measure.RATIO, other)
 
 
 def _streams() -> Iterator[Target]:
@@ -129,18 +131,15 @@ _BULK: Final = (
 
 
 def _bulk() -> Iterator[Target]:
-    metric = "mb_per_s"
     for mode, load, limit_mode, share, *times in _BULK:
         for adapter, factor in zip(_PEER, times, strict=True):
             name, where = f"W3-{mode}-{load}-{adapter}", f"/{load}/memory"
             row, limit = f"ehlo-{adapter}-{mode}{where}", f"limit-{adapter}-{limit_mode}{where}"
-            peer = _PEER[adapter] + where
-            yield Target(f"{name}-limit", "W3", row, metric, _HIGH, share, Measure.RATIO, limit)
-            yield Target(f"{name}-peer", "W3", row, metric, _HIGH, factor, Measure.RATIO, peer)
+            yield _ratio(f"{name}-limit", "W3", row, share, limit)
+            yield _ratio(f"{name}-peer", "W3", row, factor, _PEER[adapter] + where)
     for adapter in _PEER:
         row, limit = f"ehlo-{adapter}-known/dotted/memory", f"limit-{adapter}-chunk/dotted/memory"
-        name = f"W3-known-{adapter}-limit"
-        yield Target(name, "W3", row, metric, _HIGH, 0.9, Measure.RATIO, limit)
+        yield _ratio(f"W3-known-{adapter}-limit", "W3", row, 0.9, limit)
 
 
 def _memory() -> Iterator[Target]:

@@ -205,22 +205,24 @@ def idle(name: str, job: dict[str, Any]) -> dict[str, Any]:
     """Open connections and let them be: memory for each, as Python's own accounts tell."""
     import tracemalloc  # noqa: PLC0415 - only here
 
-    tracemalloc.start()
-    for connections in (2, _IDLE):
-        driver = CONTESTANTS[name].make(Job(**{**job, "connections": connections}))
+    def traced() -> int:
         gc.collect()
-        before, _ = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[0]
+
+    def grown(connections: int) -> tuple[float, float]:
+        driver = CONTESTANTS[name].make(Job(**job, connections=connections))
+        before = traced()
         driver.open()
-        gc.collect()
-        opened, _ = tracemalloc.get_traced_memory()
+        opened = traced()
         driver.run(2 * connections)
-        gc.collect()
-        used, _ = tracemalloc.get_traced_memory()
+        used = traced()
         driver.close()
-    return {
-        "kib": (opened - before) / _IDLE / 1024,
-        "kib_used": (used - before) / _IDLE / 1024,
-    }
+        return (opened - before) / connections / 1024, (used - before) / connections / 1024
+
+    tracemalloc.start()
+    grown(2)  # what is loaded and made once belongs to no connection
+    opened, used = grown(_IDLE)
+    return {"kib": opened, "kib_used": used}
 
 
 # -- W8, W9 ------------------------------------------------------------------------------------

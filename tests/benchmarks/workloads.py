@@ -138,7 +138,7 @@ def _throughput(stage: Stage, names: Iterable[str], connections: int) -> Iterato
 
 
 def _count(task: dict[str, Any], prefix: Sequence[str]) -> dict[str, Any]:
-    """Count in the event loop, if there is one, and at the system's door, if that can be watched."""
+    """Count in the event loop, if there is one, and at the system's door, if it can be watched."""
     answer: dict[str, Any] = {}
     if task["name"].split("-")[1] != "blocking" and not task["name"].startswith("smtplib"):
         answer = measure({"kind": "operations", **task}, prefix)

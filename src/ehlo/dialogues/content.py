@@ -104,12 +104,9 @@ class ContentSender:
         connection = self._connection
         self._read = len(octets)
         if self._framing is Framing.DATA:
-            if octets:
-                connection.send_content(octets)
-            connection.end_content()
+            connection.send_whole(octets)
             return
-        encoder = self._encoder()
-        encoded = b"".join((*encoder.encode(octets), encoder.finish()))
+        encoded = self._encoder().encode_whole(octets)
         connection.send(Bdat(len(encoded), last=True))
         if encoded:
             connection.send_content(encoded)

@@ -251,27 +251,29 @@ class Delivery:
             RemoteProtocolError: What came makes no sense.
         """
         connection = self._connection
-        phase = self._phase()
         try:
             while missing := self._missing():
                 replies = connection.next_replies(missing)
                 if not replies:
-                    return self._take_event(phase)
+                    return self._take_event()
                 for reply in replies:
                     self._note(reply)
         except RemoteProtocolError as exc:
-            exc.phase = phase
+            exc.phase = self._phase()
             raise
         if self._end:
             self._note_time(3)
         return bool(self._end)
 
-    def _take_event(self, phase: Phase) -> bool:
+    def _take_event(self) -> bool:
         """Look what there is instead of a reply that is due."""
         connection = self._connection
-        if connection.next_event() is not NEED_DATA or (self._end and connection.is_over):
-            raise lost(connection, phase, connection.awaited)
-        return False
+        is_over = connection.is_over
+        if connection.needs_data and not (self._end and is_over):
+            return False
+        phase, awaited = self._phase(), connection.awaited
+        connection.next_event()  # the end of the connection, or garbage, which it raises
+        raise lost(connection, phase, awaited)
 
     def _missing(self) -> int:
         """Return how many replies are due to this delivery, so far as it was said."""

@@ -195,12 +195,16 @@ class Connection:
     @property
     def needs_data(self) -> bool:
         """Whether `next_event` has nothing to tell until more octets, or their end, arrive."""
-        if self._ahead is None:
-            try:
-                self._ahead = self._parser.next_reply()
-            except BadReply as exc:
-                self._ahead = exc
-        return self._ahead is None and not (self._eof and self._state is not State.CLOSED)
+        if self._ahead is None and self._look_ahead() is None:
+            return not (self._eof and self._state is not State.CLOSED)
+        return False
+
+    def _look_ahead(self) -> Reply | BadReply | None:
+        try:
+            self._ahead = self._parser.next_reply()
+        except BadReply as exc:
+            self._ahead = exc
+        return self._ahead
 
     @property
     def has_news(self) -> bool:
@@ -392,6 +396,21 @@ class Connection:
         self._queue_content(octets)
         self._fly(_END_OF_CONTENT, len(octets))
 
+    def send_whole(self, content: bytes) -> None:
+        """Queue content and its end at once: `send_content` and `end_content` in one.
+
+        Args:
+            content: All octets of the content.
+
+        Raises:
+            LocalProtocolError: The server does not wait for content.
+            RemoteProtocolError: It has said something; `next_event` would have told.
+        """
+        self._require_content()
+        octets = self._encoder.encode_whole(content)
+        self._queue_content(octets)
+        self._fly(_END_OF_CONTENT, len(octets))
+
     def _require_content(self) -> None:
         if self._state is not State.DATA or self._in_flight:
             msg = f"no content can be sent now: the session is in state {self._state.name}"
@@ -471,8 +490,8 @@ class Connection:
             RemoteProtocolError: The server broke the protocol; the session is over.
         """
         replies: list[Reply] = []
-        while len(replies) < most and self._in_flight and not self.needs_data:
-            ahead = self._ahead
+        while len(replies) < most and self._in_flight:
+            ahead = self._ahead or self._look_ahead()
             if not isinstance(ahead, Reply) or self._state is State.BROKEN:
                 break
             self._ahead = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import AUTH_LINE_MAX, Verb
 from ehlo.testing._actions import Close, Send, Wait
 from ehlo.testing._answering import Answerer, Inbox
-from ehlo.testing._conduct import Habit
+from ehlo.testing._conduct import HELD_GREETING, Habit
 from ehlo.testing._content import ContentReader
 from ehlo.testing._grammar import Refusal, read_line
 from ehlo.testing._judging import judge, open_chunk
@@ -31,6 +32,7 @@ __all__ = ["ServerConnection"]
 _CANCEL: Final = {b"*": Refusal.CANCELLED}
 """The one line of an AUTH exchange that is no response (RFC 4954 section 4)."""
 _MASK: Final = "***"
+_PAUSE: Final = Wait(HELD_GREETING)
 
 
 def _auth_line_fault(raw: bytes) -> Refusal | None:
@@ -114,6 +116,11 @@ class ServerConnection:
         return self._session.messages
 
     @property
+    def early_talker(self) -> bool:
+        """Whether the client spoke before a greeting that a quirk held; that ends the wait."""
+        return self._inbox.early_talker
+
+    @property
     def mode(self) -> Mode:
         """What the octets that come next are."""
         return self._session.mode
@@ -182,7 +189,7 @@ class ServerConnection:
         """Wait with the greeting, to catch clients that do not."""
         if Habit.BEGINS_GREETING in self._habits:
             self._answerer.emit(Send(f"220-{self._options.hostname} ESMTP\r\n".encode()))
-        self._answerer.emit(Wait("greeting"))
+        self._answerer.emit(_PAUSE)
 
     def _greet(self) -> None:
         self._greeting_held = False
@@ -191,6 +198,8 @@ class ServerConnection:
     def _note_early_talker(self) -> Callable[[], None] | None:
         """Greet a client that did not wait; return what is to be done behind its commands."""
         self._inbox.early_talker = True
+        with suppress(ValueError):  # it is being waited for already
+            self._answerer.actions.remove(_PAUSE)
         if Habit.GREETS_LATE not in self._habits:
             self._greet()
             return None

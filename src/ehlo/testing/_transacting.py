@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ehlo.commands import Verb
 from ehlo.testing._content import ContentStore
-from ehlo.testing._grammar import Declined, Refusal, read_chunk_size
+from ehlo.testing._grammar import Declined, Refusal
 from ehlo.testing._options import Dialect
 from ehlo.testing._paths import check_ascii, read_path
 from ehlo.testing._state import Ending, Mode, Stage, Transaction, Verdict
@@ -72,10 +72,9 @@ def rset(session: Session, _argument: str) -> Verdict:
     return Verdict(session.reply(250, session.options.wording.reset), session.reset)
 
 
-def bdat(_session: Session, argument: str) -> Verdict:
-    """BDAT without a chunk, because none can be told from its line (RFC 3030 section 2)."""
-    read_chunk_size(argument)
-    raise Declined(Refusal.OUT_OF_ORDER)
+def bdat(_session: Session, _argument: str) -> Verdict:
+    """BDAT in order, but without a chunk: its line does not say how long it is."""
+    raise Declined(Refusal.BAD_CHUNK)
 
 
 def end_chunk(session: Session, size: int, refusal: Refusal | None) -> Verdict:

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from ehlo.runtime.tls_layer import TlsLayer, TlsSide
 from ehlo.testing._actions import Close, Reset, Send, StartTls, Wait
+from ehlo.testing._conduct import HELD_GREETING
 from ehlo.testing._connection import ServerConnection
 from ehlo.testing._records import Records
 from ehlo.testing._state import Mode
@@ -214,7 +215,8 @@ class Transport(asyncio.Protocol):
         self._flush()
 
     def _may_act(self) -> bool:
-        if self._waiting_for in self._shared.released:
+        spoke_early = self._waiting_for == HELD_GREETING and self._current_role().early_talker
+        if spoke_early or self._waiting_for in self._shared.released:
             self._waiting_for = None
         handshaking = self._tls is not None and not self._tls.established
         return not (self._over or handshaking or self._waiting_for is not None)

@@ -14,6 +14,7 @@ from ehlo.testing._grammar import Refusal, read_line
 from ehlo.testing._judging import judge, open_chunk
 from ehlo.testing._opening import auth_response
 from ehlo.testing._options import ServerOptions
+from ehlo.testing._proxy import ProxyProtocol, read_proxy_header
 from ehlo.testing._received import ReceivedCommand
 from ehlo.testing._session import Session
 from ehlo.testing._state import Mode
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ehlo.testing._actions import Action
     from ehlo.testing._grammar import Line
     from ehlo.testing._judging import Chunk
+    from ehlo.testing._proxy import ProxyHeader
     from ehlo.testing._received import ReceivedMessage
 
 __all__ = ["ServerConnection"]
@@ -67,6 +69,7 @@ class ServerConnection:
         commands: What came in, in order, secrets masked.
         discarded: The octets that came in clear behind STARTTLS, none of which was looked at
             (RFC 3207 section 4; a client that sends any has a bug, or a man in the middle).
+        proxy_header: What a proxy said about the connection; None while it has said nothing.
         flights: How many times the client began to speak after the server had: the round trips
             of the session, the greeting not counted.
     """
@@ -95,6 +98,7 @@ class ServerConnection:
         self._chunk: tuple[ReceivedCommand, Chunk] | None = None
         self._has_spoken = False
         self._readers: Mapping[Mode, Callable[[], bool]] = {
+            Mode.PREAMBLE: self._read_preamble,
             Mode.COMMAND: self._read_command,
             Mode.AUTH_RESPONSE: self._read_auth_response,
             Mode.CONTENT: self._read_content,
@@ -102,11 +106,12 @@ class ServerConnection:
             Mode.TLS: self._discard,
             Mode.CLOSED: self._ignore,
         }
-        self._greeting_held = Habit.HOLDS_GREETING in self._habits
-        if self._greeting_held:
-            self._hold_greeting()
+        self._greeting_held = False
+        self.proxy_header: ProxyHeader | None = None
+        if options.proxy_protocol is ProxyProtocol.OFF:
+            self._open()
         else:
-            self._greet()
+            self._session.mode = Mode.PREAMBLE
 
     # --- the contract
 
@@ -131,7 +136,8 @@ class ServerConnection:
         Args:
             octets: Any number of them, cut anywhere.
         """
-        if octets and (self._has_spoken or not self.flights):
+        proxied = self.mode is Mode.PREAMBLE
+        if octets and not proxied and (self._has_spoken or not self.flights):
             self._has_spoken = False
             self.flights += 1
         self._inbox.add(octets)
@@ -185,6 +191,13 @@ class ServerConnection:
 
     # --- greeting
 
+    def _open(self) -> None:
+        self._greeting_held = Habit.HOLDS_GREETING in self._habits
+        if self._greeting_held:
+            self._hold_greeting()
+        else:
+            self._greet()
+
     def _hold_greeting(self) -> None:
         """Wait with the greeting, to catch clients that do not."""
         if Habit.BEGINS_GREETING in self._habits:
@@ -208,6 +221,22 @@ class ServerConnection:
         return self._greet
 
     # --- reading
+
+    def _read_preamble(self) -> bool:
+        try:
+            found = read_proxy_header(bytes(self._inbox.buffer))
+        except ValueError:
+            self._answerer.emit(Close())
+            return True
+        if found is None:
+            return False
+        self.proxy_header, length = found
+        self._inbox.take(length)
+        if self.proxy_header.source is not None:
+            self._session.peer = self.proxy_header.source[0]
+        self._session.mode = Mode.COMMAND
+        self._open()
+        return True
 
     def _take_line(self) -> bytes | None:
         """Take a line from the buffer; what exceeds every limit is not kept."""

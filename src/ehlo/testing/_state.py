@@ -22,6 +22,8 @@ __all__ = ["Ending", "Mode", "Stage", "Transaction", "Verdict"]
 class Mode(Enum):
     """What the octets that come next are."""
 
+    PREAMBLE = auto()
+    """The header of the PROXY protocol."""
     COMMAND = auto()
     AUTH_RESPONSE = auto()
     CONTENT = auto()

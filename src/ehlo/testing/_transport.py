@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Shared", "Transport"]
 
+_BEFORE_OR_AFTER: Final = frozenset({Mode.PREAMBLE, Mode.CLOSED})
+
 # Linger for zero seconds: closing sends RST instead of FIN. The fields are short on Windows.
 _LINGER_ZERO: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
@@ -82,7 +84,7 @@ class Transport(asyncio.Protocol):
         self._unsent = bytearray()
         # How many are published.
         self._messages = self._commands = self._discarded = self._flights = 0
-        self._half_closed = False
+        self._half_closed = self._is_proxied = False
         self._over = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -149,18 +151,18 @@ class Transport(asyncio.Protocol):
         # An address and a port; the empty text for a unix socket.
         name: tuple[str, int] | str = transport.get_extra_info("peername")
         peer = name[0] if isinstance(name, tuple) else "localhost"
-        if self._shared.implicit:
-            self._begin_tls()
         self._role = ServerConnection(
             self._shared.options,
             connection=number,
             peer=peer,
             tls=self._shared.implicit,
         )
+        self._begin_implicit_tls()
         self._advance()
 
     def _receive(self, octets: bytes) -> None:
         role = self._current_role()
+        octets = self._past_preamble(octets)
         try:
             plaintext = octets if self._tls is None else self._decrypt(self._tls, octets)
         except ssl.SSLError:
@@ -172,6 +174,22 @@ class Transport(asyncio.Protocol):
             role.receive_eof()
         self._publish()
         self._advance()
+
+    def _past_preamble(self, octets: bytes) -> bytes:
+        """Take a header of the PROXY protocol, which is never encrypted; return what follows it."""
+        role = self._current_role()
+        position = 0
+        while role.mode is Mode.PREAMBLE and position < len(octets):
+            role.receive_data(octets[position : position + 1])
+            position += 1
+        if position:
+            self._begin_implicit_tls()
+        return octets[position:]
+
+    def _begin_implicit_tls(self) -> None:
+        """Begin TLS where it comes first, or behind the PROXY header alone."""
+        if self._shared.implicit and self._current_role().mode not in _BEFORE_OR_AFTER:
+            self._begin_tls()
 
     def _receive_eof(self) -> None:
         self._current_role().receive_eof()
@@ -201,6 +219,9 @@ class Transport(asyncio.Protocol):
             bytes(role.discarded[self._discarded :]),
             role.flights - self._flights,
         )
+        if role.proxy_header is not None and not self._is_proxied:
+            self._is_proxied = True
+            self._shared.records.add_proxy_header(role.proxy_header)
         self._messages = len(role.messages)
         self._commands = len(role.commands)
         self._discarded = len(role.discarded)

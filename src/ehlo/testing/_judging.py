@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ehlo.commands import Verb
 from ehlo.testing import _opening, _transacting
+from ehlo.testing._conduct import Habit
 from ehlo.testing._grammar import Declined, Refusal, read_chunk_size
 from ehlo.testing._options import Dialect, Offer
 from ehlo.testing._session import Session
@@ -20,7 +21,7 @@ from ehlo.testing._state import Stage, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ehlo.testing._grammar import Line
+from ehlo.testing._grammar import Line
 
 __all__ = ["Chunk", "judge", "open_chunk"]
 
@@ -116,11 +117,16 @@ def _judge(session: Session, line: Line) -> Verdict:
     refusal = _FOREIGN[session.options.dialect].get(line.verb)
     if refusal is not None:
         raise Declined(refusal)
-    _check(session, line.verb, rule.stages)
+    _check(session, line.verb, rule.stages | _extra_stages(session, line.verb))
     refusal = rule.argument.present if line.argument else rule.argument.absent
     if refusal is not None:
         raise Declined(refusal)
     return rule.handler(session, line.argument)
+
+
+def _extra_stages(session: Session, verb: Verb) -> frozenset[Stage]:
+    takes = verb is Verb.DATA and Habit.TAKES_CONTENT_FOR_NOBODY in session.conduct.habits
+    return frozenset({Stage.SENDER_GIVEN}) if takes else frozenset()
 
 
 def _check(session: Session, verb: Verb, stages: frozenset[Stage]) -> None:
@@ -166,7 +172,10 @@ def open_chunk(session: Session, line: Line) -> Chunk | None:
         size = read_chunk_size(line.argument)
     except Declined:
         return None
-    return Chunk(size, _chunk_refusal(session, line.verb), size)
+    refusal = _chunk_refusal(session, line.verb)
+    if refusal is not None and Habit.READS_REFUSED_CHUNKS in session.conduct.habits:
+        return None
+    return Chunk(size, refusal, size)
 
 
 def _chunk_refusal(session: Session, verb: Verb) -> Refusal | None:

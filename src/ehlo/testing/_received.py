@@ -131,6 +131,7 @@ class Situation:
             of `ServerConnection.receive_data`.
         last_in_read: Whether nothing came behind it in the same read.
         behind_content: Whether the end of a message's content came before it in the same read.
+        early_talker: Whether the client spoke before a greeting that was held.
     """
 
     usual: Reply
@@ -145,3 +146,4 @@ class Situation:
     first_in_read: bool = True
     last_in_read: bool = True
     behind_content: bool = False
+    early_talker: bool = False

@@ -289,11 +289,25 @@ class Delivery:
         finals = len(self._finals)
         if not finals or not self._end:
             return False
-        return self._connection.protocol is Protocol.SMTP or finals >= len(self._takers())
+        if self._connection.protocol is Protocol.SMTP or self._finals[-1].closes_session:
+            return True
+        return finals >= len(self._takers())
 
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""
         return split(self._rcpts())[0]
+
+    def _final_of_each(self) -> dict[Address, Reply]:
+        """Return the final reply for each recipient, so far as they have come.
+
+        RFC 5321 section 3.8: behind a 421 nothing is done any more. So it is the answer for all
+        recipients that LMTP has not come to.
+        """
+        takers, finals = self._takers(), self._finals
+        of_each = dict(zip(takers, finals, strict=False))
+        if finals and finals[-1].closes_session:
+            of_each |= dict.fromkeys(takers[len(finals) :], finals[-1])
+        return of_each
 
     def _rcpts(self) -> dict[Address, Reply]:
         """Return the replies to RCPT, so far as they have come."""
@@ -320,7 +334,7 @@ class Delivery:
         if not all(it.is_positive for it in self._replies[first : first + len(accepted)]):
             accepted, refused = split(self._rcpts())
         if self._connection.protocol is Protocol.LMTP:
-            finals = dict(zip(self._takers(), self._finals, strict=False))
+            finals = self._final_of_each()
             accepted, late = split(finals)
             refused = (refused or {}) | late
         return Receipt(
@@ -360,9 +374,7 @@ class Delivery:
         was_ended = connection.closing_reply is not None and not self._finals
         if not may_have_arrived or was_ended:
             return trouble
-        takers, refused = split(self._rcpts())
-        finals = dict(zip(takers, self._finals, strict=False))
-        return unknown(trouble, finals | refused)
+        return unknown(trouble, self._final_of_each() | split(self._rcpts())[1])
 
     def _raise_refusal(self) -> None:
         refusal = self._refusal()
@@ -407,7 +419,7 @@ class Delivery:
             if final.is_positive:
                 return None
             return content_refused(final, Phase.END_OF_CONTENT, self._end_command())
-        finals = dict(zip(self._takers(), self._finals, strict=False))
+        finals = self._final_of_each()
         if len(finals) < len(self._takers()):
             return None
         return recipients_refused(finals, self.transaction.on_refusal, Phase.END_OF_CONTENT)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import pytest
+from typing_extensions import override
 
 import ehlo
 from ehlo import Outcome
@@ -133,6 +134,7 @@ class Messages(list[Any]):
 
     asked = 0
 
+    @override
     def __iter__(self) -> Iterator[Any]:
         for item in super().__iter__():
             self.asked += 1
@@ -295,10 +297,11 @@ class Case:
         assert [result.index for result in run.results] == list(range(len(run.results)))
         assert len(run.results) == run.asked
         for result in run.results:
+            assert isinstance(result.message, tuple)
             assert result.message[0] == message(result.index)
 
 
-# -- Close, reset, garbage, 421, 4yz, 5yz ------------------------------------------------------------
+# -- Close, reset, garbage, 421, 4yz, 5yz ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", [*LOSSY, *REFUSALS, *CLOSING])
@@ -400,7 +403,7 @@ def test_a_refused_recipient_of_two(adapter: Colour, framing: str, level: str) -
                 )
 
 
-# -- Silence -----------------------------------------------------------------------------------------
+# -- Silence ------------------------------------------------------------------------------------
 
 PATIENCE: Final = 0.4
 
@@ -433,7 +436,7 @@ def test_silence_at_every_reply(name: str, framing: str, level: str) -> None:
             job.result()
 
 
-# -- LMTP --------------------------------------------------------------------------------------------
+# -- LMTP ---------------------------------------------------------------------------------------
 
 
 def reported(result: ehlo.Result, address: ehlo.Address) -> Outcome:

@@ -7,6 +7,7 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Body, Data, Rset, Verb
@@ -98,6 +99,9 @@ class Delivery:
             yield from self.hear()
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
+            with suppress(ConnectionLost, RemoteProtocolError):
+                if self.take():  # the last words of a server that broke off
+                    return self.result()
             error = self.resolved(trouble)
             if error is trouble:
                 raise
@@ -263,11 +267,11 @@ class Delivery:
                 exc.phase = phase
                 raise
             if event is NEED_DATA:
-                return False
+                break
             if not isinstance(event, ReplyReceived):
                 raise lost(connection, phase, connection.awaited)
             self._note(event)
-            if connection.awaited is None or connection.is_over:
+            if connection.awaited is None:
                 break
         if self._is_complete:
             self._note_time(3)

@@ -7,6 +7,7 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -102,6 +103,9 @@ class Delivery:
             yield from self.hear()
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
+            with suppress(ConnectionLost, RemoteProtocolError):
+                if self.take():  # the last words of a server that broke off
+                    return self.result()
             error = self.resolved(trouble)
             if error is trouble:
                 raise
@@ -385,8 +389,9 @@ class Delivery:
 
     def _refusal(self) -> SMTPError | None:
         """Return how the server has refused the message, so far as its replies have come."""
-        if not self._has_refusal:
-            return None
+        return self._found_refusal() if self._has_refusal else None
+
+    def _found_refusal(self) -> SMTPError | None:
         replies = self._replies[: self._before_end]
         first = 1 if self._resets else 0
         if len(replies) <= first:

@@ -24,7 +24,7 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(None|bool|bytes|bytearray|dict|float|frozenset|int|list|memoryview|object|set|str|tuple|type)",
     ),
-    (r"py:class", r"datetime|EmailMessage|Path(Like)?"),
+    (r"py:class", r"datetime|timedelta|EmailMessage|Path(Like)?"),
     (r"py:(class|exc)", r"[A-Z]\w*(Error|Warning)"),
     # Aliases and helpers that are no public names of their own; the pages say what they stand for.
     (r"py:class", r"AddressLike|ConnectOptions|Connecting|Mailbox(Like|es)|Sendable"),

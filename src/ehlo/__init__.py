@@ -36,10 +36,10 @@ from ehlo.errors import (
     TlsFailed,
 )
 from ehlo.message import Attachment, Message, Sendable
-from ehlo.options import ConnectOptions
+from ehlo.options import ConnectOptions, Progress
 from ehlo.parameters import MailOptions, RcptOptions
 from ehlo.phase import Outcome, Phase
-from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
+from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
 from ehlo.protocol import (
     NEED_DATA,
     Connection,
@@ -50,7 +50,7 @@ from ehlo.protocol import (
     State,
 )
 from ehlo.proxy_header import ProxyHeader, ProxyVersion
-from ehlo.receipt import Receipt
+from ehlo.receipt import Receipt, Result, Timings
 from ehlo.reply import EnhancedStatus, Reply, Severity
 from ehlo.sasl import Credentials, Exchange, Mechanism, Password
 from ehlo.schedule import ByMode, DeliverBy
@@ -100,7 +100,9 @@ __all__ = [  # noqa: RUF022 - by topic
     "Outcome",
     "Receipt",
     "Reply",
+    "Result",
     "Severity",
+    "Timings",
     "TlsFacts",
     # How
     "Cleartext",
@@ -114,6 +116,8 @@ __all__ = [  # noqa: RUF022 - by topic
     "Password",
     "Phase",
     "Pipelining",
+    "Progress",
+    "Protocol",
     "ProxyHeader",
     "ProxyVersion",
     "Secret",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ehlo.policies import Cleartext, Hello, Pipelining, Tls
+    from ehlo.proxy_header import ProxyHeader
     from ehlo.sasl import Credentials
     from ehlo.timeouts import Timeouts
     from ehlo.transcript import Transcript
@@ -39,6 +40,8 @@ class ConnectOptions(TypedDict, total=False):
         pipelining: How many commands may be under way at once: a `Pipelining` or its string.
         without: EHLO keywords to overlook when the server announces them, such as `CHUNKING`: for
             servers that do not do what they offer.
+        proxy_header: What to say before anything else to a server that stands behind a proxy and
+            wants to know whose connection this is (the PROXY protocol).
         transcript: Records the dialogue, secrets masked.
     """
 
@@ -52,4 +55,5 @@ class ConnectOptions(TypedDict, total=False):
     hello: Hello | str
     pipelining: Pipelining | str
     without: Collection[str]
+    proxy_header: ProxyHeader | None
     transcript: Transcript | None

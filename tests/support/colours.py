@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ class Colour(Protocol):
 
     def send(self, message: Any, server: Any, **options: Any) -> ehlo.Receipt: ...
 
+    def send_many(self, messages: Any, server: Any, **options: Any) -> Iterator[ehlo.Result]: ...
+
 
 class Blocking:
     name = "blocking"
@@ -29,6 +31,9 @@ class Blocking:
 
     def send(self, message: Any, server: Any, **options: Any) -> ehlo.Receipt:
         return ehlo.blocking.send(message, server, **options)
+
+    def send_many(self, messages: Any, server: Any, **options: Any) -> Iterator[ehlo.Result]:
+        return ehlo.blocking.send_many(messages, server, **options)
 
 
 class Asyncio:
@@ -46,6 +51,12 @@ class Asyncio:
     def send(self, message: Any, server: Any, **options: Any) -> ehlo.Receipt:
         return self.run(ehlo.asyncio.send(message, server, **options))
 
+    def send_many(self, messages: Any, server: Any, **options: Any) -> Iterator[ehlo.Result]:
+        async def begin() -> AsyncIterator[ehlo.Result]:
+            return ehlo.asyncio.send_many(messages, server, **options)
+
+        return stepped(self.run(begin()), self.run)
+
 
 class Synchronous:
     """A session of `ehlo.asyncio` whose methods are run to their end."""
@@ -60,11 +71,31 @@ class Synchronous:
             return member
         return lambda *args, **kwargs: self._run(member(*args, **kwargs))
 
+    def send_many(self, messages: Any, **options: Any) -> Iterator[ehlo.Result]:
+        return stepped(self._session.send_many(messages, **options), self._run)
+
     def __enter__(self) -> Any:
         return self
 
     def __exit__(self, kind: Any, exc: Any, traceback: Any) -> None:  # noqa: PYI036
         self._run(self._session.__aexit__(kind, exc, traceback))
+
+
+def stepped(results: AsyncIterator[Any], run: Callable[[Any], Any]) -> Iterator[Any]:
+    """Iterate over what is asynchronous, one run of the loop for each item."""
+
+    async def step() -> Any:
+        return await anext(results)
+
+    try:
+        while True:
+            try:
+                item = run(step())
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        run(results.aclose())  # type: ignore[attr-defined]  # an async generator has it
 
 
 @contextmanager

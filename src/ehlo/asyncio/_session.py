@@ -334,6 +334,48 @@ class Session(SessionFacts):
         """
         return await self._perform(commands.Help(argument))
 
+    async def etrn(self, node: str) -> Reply:
+        """Say ETRN: ask the server to send what it has queued for a node (RFC 1985).
+
+        Args:
+            node: The name of a host or domain; behind `@` a domain with all below it, behind `#` a
+                queue.
+
+        Returns:
+            The reply.
+        """
+        return await self._perform(commands.Etrn(node))
+
+    async def xclient(self, **attributes: str) -> Reply:
+        """Say XCLIENT: speak for another client; the server greets anew, and EHLO is due then.
+
+        Args:
+            **attributes: The values by the names of the attributes, such as `ADDR="192.0.2.1"`.
+
+        Returns:
+            The reply; of several lines, the first that is no success, or the last.
+
+        Raises:
+            CapabilityMissing: The server did not announce XCLIENT, or one of the attributes.
+            InvalidInput: An attribute is none.
+        """
+        return await self._pump.run(dialogues.xclient(self.connection, attributes))
+
+    async def xforward(self, **attributes: str) -> Reply:
+        """Say XFORWARD: tell the server, for its log, where the next message came from.
+
+        Args:
+            **attributes: The values by the names of the attributes, such as `ADDR="192.0.2.1"`.
+
+        Returns:
+            The reply; of several lines, the first that is no success, or the last.
+
+        Raises:
+            CapabilityMissing: The server did not announce XFORWARD, or one of the attributes.
+            InvalidInput: An attribute is none.
+        """
+        return await self._pump.run(dialogues.xforward(self.connection, attributes))
+
     async def execute(self, line: str) -> Reply:
         """Say anything at all, as long as it is one line.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ehlo.commands._command import AUTH_LINE_MAX, COMMAND_LINE_MAX, Command, Verb
 from ehlo.commands._extensions import (
+    ATTRIBUTE_LINE_MAX,
     TEMPORARILY_UNAVAILABLE,
     UNAVAILABLE,
     Etrn,
@@ -34,6 +35,7 @@ from ehlo.commands._session import (
 from ehlo.commands._transaction import Bdat, Body, Data, EndOfContent, Mail, Rcpt, Rset
 
 __all__ = [
+    "ATTRIBUTE_LINE_MAX",
     "AUTH_LINE_MAX",
     "COMMAND_LINE_MAX",
     "TEMPORARILY_UNAVAILABLE",

@@ -17,7 +17,14 @@ from ehlo.xtext import encode_xtext
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TEMPORARILY_UNAVAILABLE", "UNAVAILABLE", "Etrn", "Xclient", "Xforward"]
+__all__ = [
+    "ATTRIBUTE_LINE_MAX",
+    "TEMPORARILY_UNAVAILABLE",
+    "UNAVAILABLE",
+    "Etrn",
+    "Xclient",
+    "Xforward",
+]
 
 ATTRIBUTE_LINE_MAX: Final = 512
 """Octets of an XCLIENT or XFORWARD line (Postfix's XFORWARD_README, note 2)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ehlo.dialogues.authentication import authenticate
 from ehlo.dialogues.batch import DEPTH, Batch
 from ehlo.dialogues.exchange import perform
+from ehlo.dialogues.extensions import xclient, xforward
 from ehlo.dialogues.needs import Dialogue, Fetch, Flush, Need, Receive, UpgradeTls
 from ehlo.dialogues.session import Opening, greet, hello, open_session, quit_session, start_tls
 from ehlo.dialogues.sources import AsyncSource, Source
@@ -38,4 +39,6 @@ __all__ = [
     "perform",
     "quit_session",
     "start_tls",
+    "xclient",
+    "xforward",
 ]

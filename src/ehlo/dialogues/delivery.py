@@ -7,9 +7,11 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ehlo.commands import Body, Data, Rset, Verb
+from ehlo.commands import Body, Data, Rset
 from ehlo.dialogues.content import ContentSender
 from ehlo.dialogues.exchange import GROUP_MAX, lost, perform, phase_of, receive_reply
 from ehlo.dialogues.needs import RECEIVE
@@ -29,7 +31,7 @@ from ehlo.receipt import Receipt, Timings
 from ehlo.wire import Framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ehlo.address import Address
     from ehlo.commands import Command
@@ -42,7 +44,8 @@ __all__ = ["Delivery"]
 
 _RSET: Final = Rset()
 _DATA: Final = Data()
-_FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
+_REFUSALS: Final = 400
+_NOBODY: Final[Mapping[Address, Reply]] = MappingProxyType({})
 _OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
 
 
@@ -78,9 +81,11 @@ class Delivery:
         self._resets = connection.projected_state is not State.READY or (
             self.rides and self._plan.framing is not Framing.DATA
         )
-        self._replies: list[Reply] = []  # to all commands but the end of the content
-        self._finals: list[Reply] = []  # to the end of the content
+        self._replies: list[Reply] = []  # to all that was said, oldest first
+        self._said = 0  # commands that are answered before the end of the content is
         self._end = 0  # where the end of the content stands in the stream; 0: not queued
+        self._has_refusal = False
+        self._sender: ContentSender | None = None
         self._message_id = transaction.message_id
         self._times = [0.0, 0.0, 0.0, 0.0]
 
@@ -98,6 +103,9 @@ class Delivery:
             yield from self.hear()
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
+            with suppress(ConnectionLost, RemoteProtocolError):
+                if self.take():  # the last words of a server that broke off
+                    return self.result()
             error = self.resolved(trouble)
             if error is trouble:
                 raise
@@ -158,19 +166,10 @@ class Delivery:
         if plan.framing is Framing.DATA and self._plan_is_fixed:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
-        for command in commands:
-            while self._must_wait(command, most):
-                yield from self._hear_one(hear_older)
-            if not connection.may_send(command):
-                return
-            connection.send(command)
-
-    def _must_wait(self, command: Command, most: int) -> bool:
-        """Return whether a reply has to come before the next command can be judged."""
-        connection = self._connection
-        if connection.awaited is None or connection.is_over:
-            return False
-        return connection.in_flight_octets >= most or not connection.may_send(command)
+        self._said = connection.send_some(commands, most)
+        while self._said < len(commands) and self._is_awaited:
+            yield from self._hear_one(hear_older)
+            self._said = connection.send_some(commands, most, self._said)
 
     def _hear_one(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait until at least one more reply is there; take all that have come."""
@@ -185,7 +184,7 @@ class Delivery:
     def _hear_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait for all replies that are due; go on only if the content is wanted."""
         connection = self._connection
-        while connection.awaited is not None and not connection.is_over:
+        while self._is_awaited:
             yield from self._hear_one(hear_older)
         self._is_alone = True
         self._raise_refusal()
@@ -193,12 +192,13 @@ class Delivery:
             raise lost(connection, self._phase())
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
             connection.send(_DATA)
+            self._said += 1
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
 
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
-        sender = ContentSender(
+        sender = self._sender = ContentSender(
             self._connection,
             transaction.content,
             plan.framing,
@@ -224,7 +224,7 @@ class Delivery:
         try:
             while (event := connection.next_event()) is not NEED_DATA:
                 if isinstance(event, ReplyReceived):
-                    self._note(event)
+                    self._note(event.reply)
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
@@ -255,41 +255,61 @@ class Delivery:
             RemoteProtocolError: What came makes no sense.
         """
         connection = self._connection
-        while not self._is_complete:
-            phase = self._phase()
-            try:
-                event = connection.next_event()
-            except RemoteProtocolError as exc:
-                exc.phase = phase
-                raise
-            if event is NEED_DATA:
-                return False
-            if not isinstance(event, ReplyReceived):
-                raise lost(connection, phase, connection.awaited)
-            self._note(event)
-            if connection.awaited is None or connection.is_over:
-                break
-        if self._is_complete:
+        try:
+            while missing := self._missing():
+                replies = connection.next_replies(missing)
+                if not replies:
+                    return self._take_event()
+                for reply in replies:
+                    self._note(reply)
+        except RemoteProtocolError as exc:
+            exc.phase = self._phase()
+            raise
+        if self._end:
             self._note_time(3)
-            return True
-        if self._end and connection.is_over:
-            raise lost(connection, self._phase())
-        return False
+        return bool(self._end)
+
+    def _take_event(self) -> bool:
+        """Look what there is instead of a reply that is due."""
+        connection = self._connection
+        is_over = connection.is_over
+        if connection.needs_data and not (self._end and is_over):
+            return False
+        phase, awaited = self._phase(), connection.awaited
+        connection.next_event()  # the end of the connection, or garbage, which it raises
+        raise lost(connection, phase, awaited)
+
+    def _missing(self) -> int:
+        """Return how many replies are due to this delivery, so far as it was said."""
+        due = self._before_end
+        if self._end:
+            is_smtp = self._connection.protocol is Protocol.SMTP
+            due += 1 if is_smtp or len(self._replies) < due else max(len(self._takers()), 1)
+        return due - len(self._replies)
+
+    @property
+    def _before_end(self) -> int:
+        """How many replies come before those to the end of the content."""
+        return self._said + (0 if self._sender is None else self._sender.chunks)
+
+    @property
+    def _finals(self) -> list[Reply]:
+        """The replies to the end of the content."""
+        return self._replies[self._before_end :]
+
+    @property
+    def _is_awaited(self) -> bool:
+        connection = self._connection
+        return connection.awaited is not None and not connection.is_over
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
         return Phase.END_OF_CONTENT if awaited is None else phase_of(awaited.verb)
 
-    def _note(self, event: ReplyReceived) -> None:
-        is_final = event.command.verb in _FINAL
-        (self._finals if is_final else self._replies).append(event.reply)
-
-    @property
-    def _is_complete(self) -> bool:
-        finals = len(self._finals)
-        if not finals or not self._end:
-            return False
-        return self._connection.protocol is Protocol.SMTP or finals >= len(self._takers())
+    def _note(self, reply: Reply) -> None:
+        self._replies.append(reply)
+        if reply.code >= _REFUSALS:
+            self._has_refusal = True
 
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""
@@ -314,24 +334,22 @@ class Delivery:
         """
         self._raise_refusal()
         envelope = self.transaction.envelope
-        accepted, refused = envelope.recipients, None
-        finals: dict[Address, Reply] | None = None
-        first = 2 if self._resets else 1
-        if not all(it.is_positive for it in self._replies[first : first + len(accepted)]):
+        accepted, refused, finals = envelope.recipients, _NOBODY, _NOBODY
+        if self._has_refusal:
             accepted, refused = split(self._rcpts())
         if self._connection.protocol is Protocol.LMTP:
             finals = dict(zip(self._takers(), self._finals, strict=False))
             accepted, late = split(finals)
-            refused = (refused or {}) | late
+            refused = {**refused, **late}
         return Receipt(
             envelope,
             self._final_reply(),
             accepted,
-            refused or {},
+            refused,
             self._message_id,
-            replies=finals or {},
-            timings=self._timings(),
-            tls=self._connection.tls,
+            finals,
+            self._timings(),
+            self._connection.tls,
         )
 
     def _final_reply(self) -> Reply:
@@ -371,7 +389,10 @@ class Delivery:
 
     def _refusal(self) -> SMTPError | None:
         """Return how the server has refused the message, so far as its replies have come."""
-        replies = self._replies
+        return self._found_refusal() if self._has_refusal else None
+
+    def _found_refusal(self) -> SMTPError | None:
+        replies = self._replies[: self._before_end]
         first = 1 if self._resets else 0
         if len(replies) <= first:
             return self._final_refusal()
@@ -398,19 +419,23 @@ class Delivery:
         return recipients_refused(rcpts, self.transaction.on_refusal, Phase.RCPT)
 
     def _final_refusal(self) -> SMTPError | None:
-        if not self._finals:
+        finals = self._finals
+        if not finals:
             return None
-        if not self._end:
-            return content_refused(self._finals[0], Phase.CONTENT, self._end_command())
-        if self._connection.protocol is Protocol.SMTP:
-            final = self._finals[0]
-            if final.is_positive:
-                return None
-            return content_refused(final, Phase.END_OF_CONTENT, self._end_command())
-        finals = dict(zip(self._takers(), self._finals, strict=False))
-        if len(finals) < len(self._takers()):
+        if self._end and self._connection.protocol is Protocol.LMTP:
+            return self._late_refusal(finals)
+        if finals[0].is_positive:
             return None
-        return recipients_refused(finals, self.transaction.on_refusal, Phase.END_OF_CONTENT)
+        phase = Phase.END_OF_CONTENT if self._end else Phase.CONTENT
+        return content_refused(finals[0], phase, self._end_command())
+
+    def _late_refusal(self, finals: list[Reply]) -> SMTPError | None:
+        """Return what LMTP's final replies refuse, when all have come (RFC 2033 section 4.2)."""
+        takers = self._takers()
+        if len(finals) < len(takers):
+            return None
+        replies = dict(zip(takers, finals, strict=False))
+        return recipients_refused(replies, self.transaction.on_refusal, Phase.END_OF_CONTENT)
 
     def _end_command(self) -> str:
         return "." if self._plan.framing is Framing.DATA else "BDAT"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import LineEnds, Octets
@@ -13,7 +12,6 @@ from ehlo.phase import Phase
 from ehlo.wire import Framing, wire_size
 
 if TYPE_CHECKING:
-    from ehlo.address import Address
     from ehlo.capabilities import Capabilities
     from ehlo.content import Content
     from ehlo.dialogues.transaction import Transaction
@@ -42,8 +40,7 @@ def require(offered: Capabilities, capability: str, why: str, phase: Phase = Pha
         raise CapabilityMissing(msg, capability=capability, phase=phase)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The commands of one transaction with one server, and how its content travels.
 
     Attributes:
@@ -88,18 +85,14 @@ class Plan:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
         if _has_options(envelope):
             _check_options(connection, envelope)
-        mail = Mail(
-            _path(envelope.sender, utf8=utf8),
-            size=size if "SIZE" in offered.keywords else None,
-            body=_body(offered, transaction, framing),
-            smtputf8=utf8,
-            options=envelope.options,
-        )
-        rcpts = [
-            Rcpt(_ascii(recipient, utf8=utf8), options)
-            for recipient, options in zip(envelope.recipients, envelope.rcpt_options, strict=True)
-        ]
-        return cls(mail, rcpts, framing, size)
+        sender, recipients = envelope.sender, envelope.recipients
+        if not utf8 and envelope.needs_smtputf8:
+            sender = None if sender is None else sender.to_ascii()
+            recipients = tuple(recipient.to_ascii() for recipient in recipients)
+        declared = size if "SIZE" in offered.keywords else None
+        body = _body(offered, transaction, framing)
+        mail = Mail(sender, declared, body, utf8, envelope.options)
+        return cls(mail, list(map(Rcpt, recipients, envelope.rcpt_options)), framing, size)
 
 
 def _framing(offered: Capabilities, transaction: Transaction) -> Framing:
@@ -160,18 +153,13 @@ def _has_utf8_local_part(envelope: Envelope) -> bool:
     return not all(path.local_part.isascii() for path in paths)
 
 
-def _path(sender: Address | None, *, utf8: bool) -> Address | None:
-    return None if sender is None else _ascii(sender, utf8=utf8)
-
-
-def _ascii(address: Address, *, utf8: bool) -> Address:
-    return address if utf8 or address.is_ascii else address.to_ascii()
-
-
 def _has_options(envelope: Envelope) -> bool:
-    return envelope.options is not NO_MAIL_OPTIONS or any(
-        options is not NO_RCPT_OPTIONS for options in envelope.rcpt_options
-    )
+    if envelope.options is not NO_MAIL_OPTIONS:
+        return True
+    for options in envelope.rcpt_options:  # noqa: SIM110 - asked for every message, and faster
+        if options is not NO_RCPT_OPTIONS:
+            return True
+    return False
 
 
 def _check_options(connection: Connection, envelope: Envelope) -> None:

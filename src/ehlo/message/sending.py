@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import InvalidInput
@@ -32,8 +31,7 @@ Sendable: TypeAlias = (
 binary file that is open, or as an iterable or async iterable of pieces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """What a transaction needs to know about a message.
 
     Attributes:
@@ -112,12 +110,8 @@ def _built(
 
 def _octets(octets: bytes, envelope: Envelope | None) -> Outgoing:
     eight_bit = not octets.isascii()
-    content = Octets(
-        octets,
-        is_eight_bit=eight_bit,
-        has_utf8_header=eight_bit and has_utf8_header(octets),
-        not_text=why_not_text(octets),
-    )
+    utf8_header = eight_bit and has_utf8_header(octets)
+    content = Octets(octets, eight_bit, utf8_header, why_not_text(octets))
     return Outgoing(_required(envelope), content, message_id_of(octets))
 
 

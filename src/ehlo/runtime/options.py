@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ehlo.message import Sendable
     from ehlo.options import Progress
+    from ehlo.proxy_header import ProxyHeader
     from ehlo.sasl import Credentials
     from ehlo.transcript import Transcript
 
@@ -48,6 +49,7 @@ class Settings:
         hello: How to introduce the client.
         pipelining: How many commands may be under way at once.
         without: EHLO keywords to overlook.
+        proxy_header: What to say before anything else.
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
         server_hostname: The name that the server's certificate must be for.
@@ -62,6 +64,7 @@ class Settings:
     hello: Hello = Hello.EHLO
     pipelining: Pipelining = Pipelining.TRANSACTION
     without: tuple[str, ...] = ()
+    proxy_header: ProxyHeader | None = None
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
     server_hostname: str = ""
@@ -114,6 +117,7 @@ class Settings:
             hello=chosen(Hello, options.get("hello", Hello.EHLO)),
             pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
             without=_keywords(options.get("without", ())),
+            proxy_header=options.get("proxy_header"),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
             server_hostname=options.get("server_hostname") or endpoint.host,
@@ -131,12 +135,15 @@ class Settings:
         if self.transcript is not None and self.transcript.clock is None:
             self.transcript.clock = clock
         trace = traces(self.transcript)
-        return Link(
+        link = Link(
             Connection(protocol=self.endpoint.protocol, without=self.without, trace=trace),
             server_hostname=self.server_hostname,
             make_context=self.make_context,
             trace=trace,
         )
+        if self.proxy_header is not None:
+            link.unsent += self.proxy_header.octets()
+        return link
 
     def opening(self, socket_name: object) -> Opening:
         """Return how the session is to be opened.

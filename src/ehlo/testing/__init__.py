@@ -35,6 +35,7 @@ from ehlo.testing._actions import (
     Action,
     Answer,
     Close,
+    Discard,
     Reset,
     Send,
     Silence,
@@ -57,6 +58,8 @@ from ehlo.testing._options import (
     ServerOptions,
     Wording,
 )
+from ehlo.testing._proxy import ProxyHeader, ProxyProtocol
+from ehlo.testing._quirks import Quirk
 from ehlo.testing._received import ReceivedCommand, ReceivedMessage, Situation
 from ehlo.testing._runner import Server
 from ehlo.testing._script import Expect, Pace, Script, ScriptMismatch, ScriptPlayer, rehearse
@@ -75,11 +78,15 @@ __all__ = [
     "Conversation",
     "Dialect",
     "Digest",
+    "Discard",
     "Expect",
     "Keep",
     "Mode",
     "Offer",
     "Pace",
+    "ProxyHeader",
+    "ProxyProtocol",
+    "Quirk",
     "ReceivedCommand",
     "ReceivedMessage",
     "Reset",

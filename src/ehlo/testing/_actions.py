@@ -1,8 +1,9 @@
 r"""What a server can be told to do: a closed alphabet, so that misbehaviour is data.
 
 An `Action` is what the sans-IO server asks of whoever moves its octets. A `Step` is what a test
-writes as the answer to a command: a reply, any action, or one of the three words that speak
-about the server itself (`Usual`, `TakeEffect`, `Silence`). An `Answer` is a step or several::
+writes as the answer to a command: a reply, any action, or one of the four words that speak
+about the server itself (`Usual`, `TakeEffect`, `Discard`, `Silence`). An `Answer` is a step or
+several::
 
     Reply.of(550, "5.1.1 No such user")            # instead of the usual reply
     Close()                                        # hang up before the reply
@@ -11,6 +12,7 @@ about the server itself (`Usual`, `TakeEffect`, `Silence`). An `Answer` is a ste
     (Send(b"250 o"), Wait("go"), Send(b"k\r\n"))   # half a reply now, half of it when released
     (Usual(), Send(b"250 injected\r\n"))           # to STARTTLS: octets glued behind its 220
     (Usual(), Silence())                           # reply, and never say anything again
+    (Usual(), Discard())                           # reply, and lose what came with the command
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ __all__ = [
     "Action",
     "Answer",
     "Close",
+    "Discard",
     "Reset",
     "Send",
     "Silence",
@@ -94,11 +97,16 @@ class TakeEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """Throw away what came behind the command in the same read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Say and do nothing more on this connection, ever; go on reading until the client closes."""
 
 
-Step: TypeAlias = Reply | Usual | TakeEffect | Silence | Action
+Step: TypeAlias = Reply | Usual | TakeEffect | Discard | Silence | Action
 """One thing to do in answer to a command."""
 Answer: TypeAlias = Step | tuple[Step, ...]
 """All that is done in answer to a command; `()` leaves it unanswered and without effect."""

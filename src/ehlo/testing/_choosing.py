@@ -6,38 +6,61 @@ import re
 from typing import TYPE_CHECKING
 
 from ehlo.commands import Verb
+from ehlo.reply import Reply
 from ehlo.testing._actions import Usual
+from ehlo.testing._conduct import Habit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ehlo.testing._actions import Answer
+    from ehlo.testing._conduct import Conduct
     from ehlo.testing._options import AnswersHook, AnswerTable, ServerOptions
     from ehlo.testing._received import ReceivedCommand, Situation
 
-__all__ = ["chooser"]
+__all__ = ["Chooser"]
 
 _BLANKS = re.compile(" +")
 
 
-def chooser(
-    options: ServerOptions,
-) -> Callable[[ReceivedCommand, Situation], Answer]:
-    """Return the function that chooses answers.
+class Chooser:
+    """Chooses answers: the options' own words first, then the quirks, then the usual.
 
     Args:
         options: How the server behaves.
-
-    Returns:
-        The function; for what the options do not mention it returns `Usual()`.
+        conduct: What the quirks among them come to.
     """
-    hook = options.answers if callable(options.answers) else _hook(options.answers)
 
-    def choose(command: ReceivedCommand, situation: Situation) -> Answer:
-        answer = hook(command, situation)
-        return Usual() if answer is None else answer
+    def __init__(self, options: ServerOptions, conduct: Conduct) -> None:
+        self._hook = options.answers if callable(options.answers) else _hook(options.answers)
+        self._conduct = conduct
+        self._sender_refusal: Reply | None = None
 
-    return choose
+    def choose(self, command: ReceivedCommand, situation: Situation) -> Answer:
+        """Return what a command is answered with.
+
+        Args:
+            command: The command.
+            situation: Where the session stands.
+
+        Returns:
+            The answer; `Usual()` where there is nothing to say about it.
+        """
+        answer = self._hook(command, situation)
+        if Habit.KEEPS_SENDER_REFUSAL in self._conduct.habits:
+            answer = self._kept(command, answer)
+        if answer is not None:
+            return answer
+        answers = (rule(command, situation) for rule in self._conduct.rules)
+        return next((answer for answer in answers if answer is not None), Usual())
+
+    def _kept(self, command: ReceivedCommand, answer: Answer | None) -> Answer | None:
+        """Keep a refusal of the sender for the recipients."""
+        if command.verb is Verb.MAIL:
+            refused = isinstance(answer, Reply) and not answer.is_positive
+            self._sender_refusal = answer if isinstance(answer, Reply) and refused else None
+            return None if refused else answer
+        return self._sender_refusal or answer if command.verb is Verb.RCPT else answer
 
 
 def _hook(table: AnswerTable) -> AnswersHook:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Final, assert_never
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import AUTH_LINE_MAX, Verb
-from ehlo.reply import Reply
-from ehlo.testing._actions import (
-    Close,
-    Reset,
-    Send,
-    Silence,
-    StartTls,
-    TakeEffect,
-    Usual,
-    Wait,
-)
-from ehlo.testing._choosing import chooser
+from ehlo.testing._actions import Close, Send, Wait
+from ehlo.testing._answering import Answerer, Inbox
+from ehlo.testing._conduct import HELD_GREETING, Habit
 from ehlo.testing._content import ContentReader
 from ehlo.testing._grammar import Refusal, read_line
 from ehlo.testing._judging import judge, open_chunk
 from ehlo.testing._opening import auth_response
 from ehlo.testing._options import ServerOptions
-from ehlo.testing._received import ReceivedCommand, Situation
+from ehlo.testing._proxy import ProxyProtocol, read_proxy_header
+from ehlo.testing._received import ReceivedCommand
 from ehlo.testing._session import Session
 from ehlo.testing._state import Mode
 from ehlo.testing._transacting import end_chunk, end_content, take_chunk
@@ -31,16 +23,18 @@ from ehlo.testing._transacting import end_chunk, end_content, take_chunk
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ehlo.testing._actions import Action, Step
+    from ehlo.testing._actions import Action
+    from ehlo.testing._grammar import Line
     from ehlo.testing._judging import Chunk
+    from ehlo.testing._proxy import ProxyHeader
     from ehlo.testing._received import ReceivedMessage
-    from ehlo.testing._state import Verdict
 
 __all__ = ["ServerConnection"]
 
 _CANCEL: Final = {b"*": Refusal.CANCELLED}
 """The one line of an AUTH exchange that is no response (RFC 4954 section 4)."""
 _MASK: Final = "***"
+_PAUSE: Final = Wait(HELD_GREETING)
 
 
 def _auth_line_fault(raw: bytes) -> Refusal | None:
@@ -58,7 +52,8 @@ class ServerConnection:
     done. The greeting is due at once. For a plain dialogue in memory `data_to_send` will do.
 
     It has no socket, clock, thread or randomness: the same octets get the same answers, however
-    they are cut.
+    they are cut, unless a quirk or an answers hook looks at what came in the same read. A read is
+    one call of `receive_data`.
 
     Args:
         options: How the server behaves; None for the defaults.
@@ -74,6 +69,7 @@ class ServerConnection:
         commands: What came in, in order, secrets masked.
         discarded: The octets that came in clear behind STARTTLS, none of which was looked at
             (RFC 3207 section 4; a client that sends any has a bug, or a man in the middle).
+        proxy_header: What a proxy said about the connection; None while it has said nothing.
         flights: How many times the client began to speak after the server had: the round trips
             of the session, the greeting not counted.
     """
@@ -92,15 +88,17 @@ class ServerConnection:
         self.flights = 0
         self._options = options
         self._number = connection
-        self._choose = chooser(options)
         self._session = Session(options, connection=connection, peer=peer, tls=tls)
-        self._buffer = bytearray()
+        self._habits = self._session.conduct.habits
+        self._line_max = self._session.conduct.command_line_max or options.command_line_max
+        self._inbox = Inbox()
+        self._answerer = Answerer(self._session, self._inbox)
+        self._late: Line | None = None
         self._reader: ContentReader | None = None
         self._chunk: tuple[ReceivedCommand, Chunk] | None = None
-        self._actions: deque[Action] = deque()
-        self._silent = self._has_spoken = False
-        self._first_in_read, self._behind_content = True, False
+        self._has_spoken = False
         self._readers: Mapping[Mode, Callable[[], bool]] = {
+            Mode.PREAMBLE: self._read_preamble,
             Mode.COMMAND: self._read_command,
             Mode.AUTH_RESPONSE: self._read_auth_response,
             Mode.CONTENT: self._read_content,
@@ -108,7 +106,12 @@ class ServerConnection:
             Mode.TLS: self._discard,
             Mode.CLOSED: self._ignore,
         }
-        self._answer(self._received(Verb.GREETING, ""), self._session.greeting())
+        self._greeting_held = False
+        self.proxy_header: ProxyHeader | None = None
+        if options.proxy_protocol is ProxyProtocol.OFF:
+            self._open()
+        else:
+            self._session.mode = Mode.PREAMBLE
 
     # --- the contract
 
@@ -116,6 +119,11 @@ class ServerConnection:
     def messages(self) -> list[ReceivedMessage]:
         """The messages that were accepted, in order."""
         return self._session.messages
+
+    @property
+    def early_talker(self) -> bool:
+        """Whether the client spoke before a greeting that a quirk held; that ends the wait."""
+        return self._inbox.early_talker
 
     @property
     def mode(self) -> Mode:
@@ -128,19 +136,22 @@ class ServerConnection:
         Args:
             octets: Any number of them, cut anywhere.
         """
-        if octets and (self._has_spoken or not self.flights):
+        proxied = self.mode is Mode.PREAMBLE
+        if octets and not proxied and (self._has_spoken or not self.flights):
             self._has_spoken = False
             self.flights += 1
-        self._buffer += octets
-        self._first_in_read, self._behind_content = True, False
+        self._inbox.add(octets)
+        owed = self._note_early_talker() if octets and self._greeting_held else None
         while self._readers[self.mode]():
             pass
+        if owed is not None:
+            owed()
 
     def receive_eof(self) -> None:
         """Take note that the client has closed its side; an unfinished transaction is dropped."""
         if self.mode is not Mode.CLOSED:
             self._session.mode = Mode.CLOSED
-            self._actions.append(Close())
+            self._answerer.actions.append(Close())
 
     def next_action(self) -> Action | None:
         """Return what is to be done next, and forget it.
@@ -148,7 +159,10 @@ class ServerConnection:
         Returns:
             An action; None if there is nothing to do until the client says more.
         """
-        action = self._actions.popleft() if self._actions else None
+        actions = self._answerer.actions
+        if self._greeting_held and not actions:
+            self._greet()
+        action = actions.popleft() if actions else None
         self._has_spoken |= isinstance(action, Send)
         return action
 
@@ -159,8 +173,9 @@ class ServerConnection:
             The octets of the `Send` actions that are next; empty if there are none.
         """
         octets = bytearray()
-        while self._actions and isinstance(self._actions[0], Send):
-            octets += self._actions[0].octets
+        actions = self._answerer.actions
+        while actions and isinstance(action := actions[0], Send):
+            octets += action.octets
             self.next_action()
         return bytes(octets)
 
@@ -174,35 +189,91 @@ class ServerConnection:
             raise RuntimeError("the server did not ask for a TLS handshake")
         self._session.tls_started()
 
+    # --- greeting
+
+    def _open(self) -> None:
+        self._greeting_held = Habit.HOLDS_GREETING in self._habits
+        if self._greeting_held:
+            self._hold_greeting()
+        else:
+            self._greet()
+
+    def _hold_greeting(self) -> None:
+        """Wait with the greeting, to catch clients that do not."""
+        if Habit.BEGINS_GREETING in self._habits:
+            self._answerer.emit(Send(f"220-{self._options.hostname} ESMTP\r\n".encode()))
+        self._answerer.emit(_PAUSE)
+
+    def _greet(self) -> None:
+        self._greeting_held = False
+        self._answerer.answer(self._received(Verb.GREETING, ""), self._session.greeting())
+
+    def _note_early_talker(self) -> Callable[[], None] | None:
+        """Greet a client that did not wait; return what is to be done behind its commands."""
+        self._inbox.early_talker = True
+        with suppress(ValueError):  # it is being waited for already
+            self._answerer.actions.remove(_PAUSE)
+        if Habit.GREETS_LATE not in self._habits:
+            self._greet()
+            return None
+        self._greeting_held = False
+        self._session.greeted = True
+        return self._greet
+
     # --- reading
+
+    def _read_preamble(self) -> bool:
+        try:
+            found = read_proxy_header(bytes(self._inbox.buffer))
+        except ValueError:
+            self._answerer.emit(Close())
+            return True
+        if found is None:
+            return False
+        self.proxy_header, length = found
+        self._inbox.take(length)
+        if self.proxy_header.source is not None:
+            self._session.peer = self.proxy_header.source[0]
+        self._session.mode = Mode.COMMAND
+        self._open()
+        return True
 
     def _take_line(self) -> bytes | None:
         """Take a line from the buffer; what exceeds every limit is not kept."""
-        end = self._buffer.find(b"\n") + 1
+        buffer = self._inbox.buffer
+        end = buffer.find(b"\n") + 1
         if not end:
-            del self._buffer[AUTH_LINE_MAX + 1 :]
+            del buffer[max(AUTH_LINE_MAX, self._line_max) + 1 :]
             return None
-        return self._take(end)
-
-    def _take(self, length: int) -> bytes:
-        octets = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return octets
+        return self._inbox.take(end)
 
     def _read_command(self) -> bool:
         raw = self._take_line()
         if raw is None:
             return False
-        line_max = self._options.command_line_max
-        line = read_line(raw, line_max=line_max, auth_line_max=AUTH_LINE_MAX)
+        line = read_line(raw, line_max=self._line_max, auth_line_max=AUTH_LINE_MAX)
+        late, self._late = self._late, None
+        if late is None and self._waits(line):
+            self._late = line
+            return True
+        self._deal_with(line)
+        if late is not None:
+            self._deal_with(late)
+        return True
+
+    def _waits(self, line: Line) -> bool:
+        """Whether a command is dealt with after the one behind it."""
+        late = Habit.ANSWERS_RCPT_LATE in self._habits and line.verb is Verb.RCPT
+        return late and bool(self._inbox.buffer)
+
+    def _deal_with(self, line: Line) -> None:
         command = self._record(line.verb, line.shown)
         chunk = open_chunk(self._session, line)
         if chunk is None:
-            self._answer(command, judge(self._session, line))
+            self._answerer.answer(command, judge(self._session, line))
         else:
             self._chunk = (command, chunk)
             self._session.mode = Mode.CHUNK
-        return True
 
     def _read_auth_response(self) -> bool:
         raw = self._take_line()
@@ -212,15 +283,17 @@ class ServerConnection:
         refusal = _CANCEL.get(response) or _auth_line_fault(raw)
         shown = response.decode() if response in _CANCEL else _MASK
         command = self._record(Verb.AUTH_RESPONSE, shown)
-        self._answer(command, auth_response(self._session, response, refusal))
+        self._answerer.answer(command, auth_response(self._session, response, refusal))
         return True
 
     def _read_content(self) -> bool:
-        reader = self._reader = self._reader or ContentReader(self._session.current.store)
-        rest = reader.feed(self._take(len(self._buffer)))
+        session = self._session
+        reader = self._reader or ContentReader(session.current.store, session.conduct.end_marks)
+        self._reader = reader
+        rest = reader.feed(self._inbox.take_all())
         if rest is None:
             return False
-        self._buffer += rest
+        self._inbox.buffer += rest
         self._reader = None
         self._end_content(self._record(Verb.END_OF_CONTENT, "."))
         return True
@@ -228,7 +301,7 @@ class ServerConnection:
     def _read_chunk(self) -> bool:
         assert self._chunk is not None  # noqa: S101 - the mode says so
         command, chunk = self._chunk
-        octets = self._take(chunk.due)
+        octets = self._inbox.take(chunk.due)
         chunk.due -= len(octets)
         if chunk.refusal is None:
             self._session.current.store.add(octets)
@@ -240,7 +313,7 @@ class ServerConnection:
             self._end_content(command)
         else:
             self._session.mode = Mode.COMMAND
-            self._answer(command, end_chunk(self._session, chunk.size, chunk.refusal))
+            self._answerer.answer(command, end_chunk(self._session, chunk.size, chunk.refusal))
         return True
 
     def _end_content(self, command: ReceivedCommand) -> None:
@@ -249,20 +322,21 @@ class ServerConnection:
         session.mode = Mode.COMMAND
         content = session.current.store.content()
         for ending in end_content(session):
-            self._answer(command, ending.verdict, content.octets, ending.recipient)
+            if ending.preface is not None:
+                self._answerer.emit(Send(ending.preface.wire()))
+            self._answerer.answer(command, ending.verdict, content.octets, ending.recipient)
         session.finish(content)
-        self._behind_content = True
+        self._inbox.behind_content = True
 
     def _discard(self) -> bool:
-        self.discarded += self._buffer
-        self._buffer.clear()
+        self.discarded += self._inbox.take_all()
         return False
 
     def _ignore(self) -> bool:
-        self._buffer.clear()
+        self._inbox.buffer.clear()
         return False
 
-    # --- answering
+    # --- recording
 
     def _received(self, verb: Verb, line: str) -> ReceivedCommand:
         tls = self._session.tls
@@ -272,92 +346,3 @@ class ServerConnection:
         command = self._received(verb, line)
         self.commands.append(command)
         return command
-
-    def _answer(
-        self,
-        command: ReceivedCommand,
-        verdict: Verdict,
-        content: bytes = b"",
-        recipient: str | None = None,
-    ) -> None:
-        """Answer a command as the options or the verdict say."""
-        answer = self._choose(command, self._situation(verdict.reply, content, recipient))
-        steps = answer if isinstance(answer, tuple) else (answer,)
-        self._first_in_read = False
-        if not self._follow(steps, verdict):
-            verdict.otherwise()
-            self._note_refusal(command, steps, verdict.reply)
-        elif verdict.then and self.mode is not Mode.CLOSED:
-            self._emit(verdict.then)
-
-    def _note_refusal(
-        self, command: ReceivedCommand, steps: tuple[Step, ...], usual: Reply
-    ) -> None:
-        """Keep what refused a recipient."""
-        transaction = self._session.transaction
-        if command.verb is Verb.RCPT and transaction is not None:
-            said = (step for step in steps if isinstance(step, Reply))
-            transaction.refused.append(next(said, usual))
-
-    def _situation(self, usual: Reply, content: bytes, recipient: str | None) -> Situation:
-        session = self._session
-        return Situation(
-            usual=usual,
-            hello=session.hello,
-            user=session.user,
-            sender=session.sender,
-            recipients=session.recipients,
-            content=content,
-            recipient=recipient,
-            refused=session.refused,
-            announced=session.announced,
-            first_in_read=self._first_in_read,
-            last_in_read=not self._buffer,
-            behind_content=self._behind_content,
-        )
-
-    def _follow(self, steps: tuple[Step, ...], verdict: Verdict) -> bool:
-        """Take the steps of an answer; return whether the command took effect."""
-        decision: bool | None = None
-        for step in steps:
-            if self.mode is Mode.CLOSED:
-                break
-            effective = self._take_step(step, verdict)
-            if decision is None and effective is not None:
-                decision = effective
-                if decision:
-                    verdict.effect()
-        return decision is True
-
-    def _take_step(self, step: Step, verdict: Verdict) -> bool | None:
-        """Take a step; return whether the command takes effect by it, None if that stays open."""
-        match step:
-            case Reply():
-                self._emit(Send(step.wire()))
-                return step.code // 100 == verdict.reply.code // 100
-            case Usual():
-                self._emit(Send(verdict.reply.wire()))
-                return True
-            case TakeEffect():
-                return True
-            case Silence():
-                self._silent = True
-            case Send() | Wait() | Close() | Reset() | StartTls():
-                self._emit(step)
-            case _:
-                assert_never(step)
-        return None
-
-    def _emit(self, action: Action) -> None:
-        """Ask for an action, unless the server has fallen silent."""
-        if self._silent:
-            return
-        self._actions.append(action)
-        self._session.mode = _MODE_AFTER.get(type(action), self.mode)
-
-
-_MODE_AFTER: Final[Mapping[type[Action], Mode]] = {
-    StartTls: Mode.TLS,
-    Close: Mode.CLOSED,
-    Reset: Mode.CLOSED,
-}

@@ -5,17 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final
 
-__all__ = ["Content", "ContentReader", "ContentStore", "Digest", "Keep"]
+__all__ = ["Content", "ContentReader", "ContentStore", "Digest", "EndMarks", "Keep"]
 
 _LINE_END: Final = b"\r\n"
-_END_MARK: Final = re.compile(rb"(\r\n)\.\r\n")
-_STUFFED_DOT: Final = re.compile(rb"(\r\n)\.")
 _END_LENGTH: Final = 5
 """Octets of the longest end mark."""
 _LINE_END_BEGINS: Final = re.compile(rb"[\r\n]")
+
+
+class EndMarks(Enum):
+    """What ends content, and behind which line ends dots are stuffed."""
+
+    STRICT = re.compile(rb"(\r\n)\.\r\n"), re.compile(rb"(\r\n)\.")
+    """CRLF.CRLF alone (RFC 5321 section 4.1.1.4)."""
+    LF_DOT_CRLF = re.compile(rb"(\r?\n)\.\r\n"), re.compile(rb"(\r?\n)\.")
+    """LF.CRLF as well."""
+    LOOSE = re.compile(rb"(\r?\n)\.\r?\n"), re.compile(rb"(\r?\n)\.")
+    """Any line end on both sides of the dot."""
 
 
 class Keep(StrEnum):
@@ -25,7 +34,7 @@ class Keep(StrEnum):
     """Every octet."""
     DIGEST = "digest"
     """Length and SHA-256 alone: for messages of any size, in no memory. What looks at content,
-    such as an answers hook, sees none."""
+    such as an answers hook or a quirk, sees none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +111,18 @@ class ContentStore:
 class ContentReader:
     """Reads one message's content up to its end mark (RFC 5321 sections 4.1.1.4 and 4.5.2).
 
-    Only CRLF "." CRLF ends it. A server that takes anything else for the end lets a sender
-    smuggle commands through a relay that does not (CVE-2023-51764, CVE-2023-51765).
+    Only CRLF "." CRLF ends it, unless it is told otherwise. A server that takes anything else
+    for the end lets a sender smuggle commands through a relay that does not (CVE-2023-51764,
+    CVE-2023-51765).
 
     Args:
         store: Where the unstuffed octets go.
+        marks: What ends the content.
     """
 
-    def __init__(self, store: ContentStore) -> None:
+    def __init__(self, store: ContentStore, marks: EndMarks = EndMarks.STRICT) -> None:
         self._store = store
+        self._end_mark, self._stuffed_dot = marks.value
         # The CRLF of the DATA line counts: a lone dot may come first, and a dot is stuffed there.
         self._pending = bytearray(_LINE_END)
         self._lead = len(_LINE_END)  # how many octets of what is pending are no content
@@ -125,7 +137,7 @@ class ContentReader:
             What came behind the end of the content; None while that has not come.
         """
         self._pending += octets
-        mark = _END_MARK.search(self._pending)
+        mark = self._end_mark.search(self._pending)
         if mark is None:
             self._pass_on(self._settled())
             return None
@@ -146,7 +158,7 @@ class ContentReader:
         """Keep the octets that are settled, without the dots that were stuffed."""
         if not length:
             return
-        settled = _STUFFED_DOT.sub(rb"\1", self._pending[:length])
+        settled = self._stuffed_dot.sub(rb"\1", self._pending[:length])
         del self._pending[:length]
         self._store.add(settled[self._lead :])
         self._lead = 0

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ehlo.address import Address
 from ehlo.commands import Verb
-from ehlo.errors import InvalidAddress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ehlo.capabilities import Capabilities
-
 __all__ = [
     "Declined",
     "Line",
-    "Path",
     "Refusal",
-    "check_ascii",
     "read_chunk_size",
     "read_line",
-    "read_path",
 ]
 
 _MASK: Final = "***"
@@ -51,8 +43,13 @@ class Refusal(Enum):
     BAD_RECIPIENT = (501, "5.1.3 Syntax: RCPT TO:<address>")
     BAD_PARAMETER = (501, "5.5.4 Bad parameter")
     BAD_CHUNK = (501, "5.5.4 Syntax: BDAT octets [LAST]")
+    BAD_NODE = (501, "5.5.4 Syntax: ETRN domain")
+    BAD_ATTRIBUTE = (501, "5.5.4 Bad attribute")
     BAD_RESPONSE = (501, "5.5.2 Cannot decode the response")
     CANCELLED = (501, "5.7.0 Authentication cancelled")
+    TOO_MANY_MESSAGES = (452, "4.5.3 Too many messages on this connection")
+    TOO_MANY_RECIPIENTS = (452, "4.5.3 Too many recipients")
+    TOO_MANY_DOMAINS = (452, "4.5.3 Too many domains")
     NOT_IMPLEMENTED = (502, "5.5.1 Command not implemented")
     OUT_OF_ORDER = (503, "5.5.1 Bad sequence of commands")
     UNKNOWN_MECHANISM = (504, "5.5.4 Unrecognized authentication mechanism")
@@ -62,6 +59,7 @@ class Refusal(Enum):
     AUTH_NEEDS_TLS = (538, "5.7.11 Encryption required for authentication")
     TOO_BIG = (552, "5.3.4 Message size exceeds the limit")
     NEEDS_SMTPUTF8 = (553, "5.6.7 A non-ASCII address needs SMTPUTF8")
+    NO_RECIPIENTS = (554, "5.5.1 No valid recipients")
     UNKNOWN_PARAMETER = (555, "5.5.4 Parameter not recognized or not implemented")
 
     @property
@@ -161,136 +159,3 @@ def read_chunk_size(argument: str) -> int:
     if match is None:
         raise Declined(Refusal.BAD_CHUNK)
     return int(match[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """The argument of MAIL or RCPT.
-
-    Attributes:
-        address: The address without angle brackets and source route; empty for `<>`.
-        parameters: The ESMTP parameters: keywords in upper case; None where there is no value.
-    """
-
-    address: str
-    parameters: Mapping[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Grammar:
-    """How the argument of one command is read."""
-
-    prefix: str
-    refusal: Refusal
-    null: bool
-
-
-_PATHS: Final[Mapping[Verb, _Grammar]] = {
-    Verb.MAIL: _Grammar("FROM", Refusal.BAD_SENDER, null=True),
-    Verb.RCPT: _Grammar("TO", Refusal.BAD_RECIPIENT, null=False),
-}
-
-# Blanks behind the colon are wrong, and typed by everyone (RFC 5321 section 3.3 has a word for
-# it: "Since it has been a common source of errors, it is worth noting ..."). A quoted local part
-# may hold ">"; a source route must be accepted and should be ignored (section 4.1.1.3).
-_PATH = re.compile(
-    r'(?P<prefix>[A-Za-z]+): *<(?:@[^:">]*:)?(?P<address>(?:"(?:\\.|[^"\\])*"|[^">])*)>'
-    r"(?: +(?P<parameters>.*))?"
-)
-_KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    """One ESMTP parameter: the capability it belongs to, and the values it may have."""
-
-    capability: str
-    value: re.Pattern[str] | None
-    # Values that belong to further capabilities.
-    reserved: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-# RFC 1870 section 6, RFC 6152 section 2, RFC 6531 section 3.4, RFC 4954 section 5.
-_PARAMETERS: Final[Mapping[tuple[Verb, str], _Parameter]] = {
-    (Verb.MAIL, "SIZE"): _Parameter("SIZE", re.compile("[0-9]{1,20}")),
-    (Verb.MAIL, "BODY"): _Parameter(
-        "8BITMIME",
-        re.compile("7BIT|8BITMIME|BINARYMIME", re.IGNORECASE),
-        {"BINARYMIME": "BINARYMIME"},
-    ),
-    (Verb.MAIL, "SMTPUTF8"): _Parameter("SMTPUTF8", None),
-    (Verb.MAIL, "AUTH"): _Parameter("AUTH", re.compile(r"<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")),
-}
-
-
-def read_path(verb: Verb, argument: str, announced: Capabilities) -> Path:
-    """Read the argument of MAIL or RCPT (RFC 5321 sections 4.1.1.2 and 4.1.1.3).
-
-    Args:
-        verb: Which of the two.
-        argument: What follows the verb.
-        announced: What the server told the client it can do: other parameters are unknown.
-
-    Returns:
-        The path and its parameters.
-
-    Raises:
-        Declined: The syntax is wrong, or a parameter is.
-    """
-    grammar = _PATHS[verb]
-    match = _PATH.fullmatch(argument)
-    if match is None or match["prefix"].upper() != grammar.prefix:
-        raise Declined(grammar.refusal)
-    address = match["address"]
-    if address or not grammar.null:
-        _check_address(address, grammar.refusal)
-    return Path(address, _read_parameters(verb, match["parameters"] or "", announced))
-
-
-def check_ascii(address: str, parameters: Mapping[str, str | None]) -> None:
-    """Check that an internationalised address is within a transaction of that kind.
-
-    Args:
-        address: The address.
-        parameters: The parameters of MAIL.
-
-    Raises:
-        Declined: It has other than ASCII characters, and there is no SMTPUTF8 (RFC 6531
-            section 3.5).
-    """
-    if not address.isascii() and "SMTPUTF8" not in parameters:
-        raise Declined(Refusal.NEEDS_SMTPUTF8)
-
-
-def _check_address(address: str, refusal: Refusal) -> None:
-    try:
-        Address(address)
-    except InvalidAddress:
-        raise Declined(refusal) from None
-
-
-def _read_parameters(verb: Verb, text: str, announced: Capabilities) -> Mapping[str, str | None]:
-    parameters: dict[str, str | None] = {}
-    for word in text.split():
-        keyword, equals, value = word.partition("=")
-        keyword = keyword.upper()
-        _check_parameter(verb, keyword, value if equals else None, announced)
-        if keyword in parameters:
-            raise Declined(Refusal.BAD_PARAMETER)
-        parameters[keyword] = value if equals else None
-    return MappingProxyType(parameters)
-
-
-def _check_parameter(verb: Verb, keyword: str, value: str | None, announced: Capabilities) -> None:
-    if not _KEYWORD.fullmatch(keyword):
-        raise Declined(Refusal.BAD_PARAMETER)
-    known = _PARAMETERS.get((verb, keyword))
-    if known is None or known.capability not in announced:
-        raise Declined(Refusal.UNKNOWN_PARAMETER)
-    if known.value is None or value is None:
-        valid = known.value is None and value is None
-    else:
-        needed = known.reserved.get(value.upper(), known.capability)
-        valid = known.value.fullmatch(value) is not None and needed in announced
-    if not valid:
-        raise Declined(Refusal.BAD_PARAMETER)

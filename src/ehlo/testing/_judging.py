@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ehlo.commands import Verb
-from ehlo.testing import _opening, _transacting
+from ehlo.testing import _opening, _relaying, _transacting
+from ehlo.testing._conduct import Habit
 from ehlo.testing._grammar import Declined, Refusal, read_chunk_size
 from ehlo.testing._options import Dialect, Offer
 from ehlo.testing._session import Session
@@ -20,7 +21,7 @@ from ehlo.testing._state import Stage, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ehlo.testing._grammar import Line
+from ehlo.testing._grammar import Line
 
 __all__ = ["Chunk", "judge", "open_chunk"]
 
@@ -28,6 +29,7 @@ _Handler: TypeAlias = Callable[[Session, str], Verdict]
 
 _ANY: Final = frozenset(Stage) - {Stage.NOT_GREETED}
 _READY: Final = frozenset({Stage.READY})
+_OUTSIDE: Final = frozenset({Stage.GREETED, Stage.READY})
 _SENDER: Final = frozenset({Stage.SENDER_GIVEN, Stage.RECIPIENT_GIVEN})
 _CHUNKS: Final = frozenset({Stage.RECIPIENT_GIVEN, Stage.CHUNKS})
 _BDAT: Final = frozenset({Verb.BDAT, Verb.BDAT_LAST})
@@ -67,6 +69,9 @@ _RULES: Final[Mapping[Verb, _Rule]] = {
     Verb.DATA: _Rule(_transacting.data, _CHUNKS, _NONE),
     Verb.BDAT: _Rule(_transacting.bdat, _CHUNKS, _REQUIRED, "CHUNKING"),
     Verb.BDAT_LAST: _Rule(_transacting.bdat, _CHUNKS, _REQUIRED, "CHUNKING"),
+    Verb.ETRN: _Rule(_relaying.etrn, _READY, _REQUIRED, "ETRN"),
+    Verb.XCLIENT: _Rule(_relaying.xclient, _OUTSIDE, _REQUIRED, "XCLIENT"),
+    Verb.XFORWARD: _Rule(_relaying.xforward, _OUTSIDE, _REQUIRED, "XFORWARD"),
     Verb.RSET: _Rule(_transacting.rset, _ANY, _NONE),
     Verb.NOOP: _Rule(_opening.noop, _ANY, _OPTIONAL),
     Verb.VRFY: _Rule(_opening.vrfy, _ANY, _REQUIRED),
@@ -116,11 +121,16 @@ def _judge(session: Session, line: Line) -> Verdict:
     refusal = _FOREIGN[session.options.dialect].get(line.verb)
     if refusal is not None:
         raise Declined(refusal)
-    _check(session, line.verb, rule.stages)
+    _check(session, line.verb, rule.stages | _extra_stages(session, line.verb))
     refusal = rule.argument.present if line.argument else rule.argument.absent
     if refusal is not None:
         raise Declined(refusal)
     return rule.handler(session, line.argument)
+
+
+def _extra_stages(session: Session, verb: Verb) -> frozenset[Stage]:
+    takes = verb is Verb.DATA and Habit.TAKES_CONTENT_FOR_NOBODY in session.conduct.habits
+    return frozenset({Stage.SENDER_GIVEN}) if takes else frozenset()
 
 
 def _check(session: Session, verb: Verb, stages: frozenset[Stage]) -> None:
@@ -166,7 +176,10 @@ def open_chunk(session: Session, line: Line) -> Chunk | None:
         size = read_chunk_size(line.argument)
     except Declined:
         return None
-    return Chunk(size, _chunk_refusal(session, line.verb), size)
+    refusal = _chunk_refusal(session, line.verb)
+    if refusal is not None and Habit.READS_REFUSED_CHUNKS in session.conduct.habits:
+        return None
+    return Chunk(size, refusal, size)
 
 
 def _chunk_refusal(session: Session, verb: Verb) -> Refusal | None:

@@ -48,7 +48,8 @@ def helo(session: Session, argument: str) -> Verdict:
 def _hello_reply(session: Session, name: str) -> Reply:
     if " " in name:
         raise Declined(Refusal.BAD_HELLO_NAME)
-    return session.reply(250, session.options.wording.hello, hello=name)
+    text = session.conduct.hello or session.options.wording.hello
+    return session.reply(250, text, hello=name)
 
 
 def _enter(session: Session, name: str, announced: Capabilities, *, esmtp: bool) -> None:

@@ -12,6 +12,8 @@ from ehlo.errors import InvalidInput
 from ehlo.policies import chosen
 from ehlo.testing._actions import Answer
 from ehlo.testing._content import Keep
+from ehlo.testing._proxy import ProxyProtocol
+from ehlo.testing._quirks import Quirk
 from ehlo.testing._received import ReceivedCommand, Situation
 from ehlo.testing._sasl import MECHANISMS
 from ehlo.text import refuse_control_characters
@@ -87,8 +89,11 @@ class Wording:
         start_content: 354 to DATA.
         chunk: 250 to a chunk that is not the last; `{length}` is its length in octets.
         accepted: 250 to the end of the content.
-        delivered: 250 to the end of the content, for one recipient (LMTP).
+        judging: 353 to the end of the content, before the replies for each recipient (PRDR).
+        delivered: 250 to the end of the content, for one recipient (LMTP, PRDR).
         reset: 250 to RSET.
+        etrn: 250 to ETRN; `{node}` is what it asks about.
+        xforward: 250 to XFORWARD.
         noop: 250 to NOOP.
         vrfy: 252 to VRFY.
         help: 214 to HELP.
@@ -104,8 +109,11 @@ class Wording:
     start_content: str = "End data with <CR><LF>.<CR><LF>"
     chunk: str = "2.0.0 {length} octets received"
     accepted: str = "2.0.0 Ok: queued as {queue_id}"
+    judging: str = "Each recipient's reply follows, then the message's"
     delivered: str = "2.1.5 <{recipient}> Ok: queued as {queue_id}"
     reset: str = "2.0.0 OK"
+    etrn: str = "2.0.0 Queuing for node {node} started"
+    xforward: str = "2.0.0 OK"
     noop: str = "2.0.0 OK"
     vrfy: str = "2.1.5 Cannot verify the user, but will try delivery"
     help: str = "2.0.0 This server keeps what it gets; see RFC 5321"
@@ -145,10 +153,13 @@ class ServerOptions:
         dialect: Which protocol it speaks.
         capabilities: The lines of the EHLO reply behind the first, as they are sent. STARTTLS
             and AUTH are added by `starttls` and `auth`. What is announced here is there, and
-            nothing else: CHUNKING (RFC 3030) brings BDAT, and with BINARYMIME the parameter.
-            `SIZE n` sets the limit of a message in octets, which holds whether the client used
-            EHLO or not.
+            nothing else: the parameters of DSN, DELIVERBY, FUTURERELEASE, MT-PRIORITY,
+            REQUIRETLS, BINARYMIME and PRDR, the command BDAT of CHUNKING, ETRN, and with the
+            attributes that are named XCLIENT and XFORWARD. `LIMITS` are kept
+            (RFC 9422). `SIZE n` sets the limit of a message in octets, which holds whether the
+            client used EHLO or not.
         keep: What is kept of the content of messages.
+        proxy_protocol: Whether connections begin with a header of the PROXY protocol.
         starttls: Whether STARTTLS is there; a `Server` with a context turns `OFF` into `OFFERED`.
         users: The passwords of those who can authenticate, by user name.
         auth: Whether AUTH is there; nothing is offered while there are no users.
@@ -156,6 +167,7 @@ class ServerOptions:
         mechanisms: The SASL mechanisms, as announced: PLAIN and LOGIN are known.
         command_line_max: How many octets a command line may have, its end included; 512 at least
             for a server that keeps to RFC 5321 section 4.5.3.1.4.
+        quirks: What it does that no RFC has it do.
         wording: The texts of positive replies.
         answers: What is answered to which command instead of the usual.
 
@@ -167,12 +179,14 @@ class ServerOptions:
     dialect: Dialect = Dialect.ESMTP
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
     keep: Keep = Keep.CONTENT
+    proxy_protocol: ProxyProtocol = ProxyProtocol.OFF
     starttls: Offer = Offer.OFF
     users: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     auth: Offer = Offer.OFFERED
     auth_channel: AuthChannel = AuthChannel.ANY
     mechanisms: tuple[str, ...] = tuple(MECHANISMS)
     command_line_max: int = COMMAND_LINE_MAX
+    quirks: tuple[Quirk, ...] = ()
     wording: Wording = field(default_factory=Wording)
     answers: Answers = field(default_factory=dict[str, Answer])
 
@@ -180,6 +194,7 @@ class ServerOptions:
         """Turn strings into enums and refuse what no server could say."""
         for name, policy in _POLICIES.items():
             object.__setattr__(self, name, chosen(policy, getattr(self, name)))
+        object.__setattr__(self, "quirks", tuple(chosen(Quirk, quirk) for quirk in self.quirks))
         refuse_control_characters("the host name", self.hostname)
         for line in self.capabilities:
             refuse_control_characters("the capability", line)
@@ -221,6 +236,7 @@ class ServerOptions:
 _POLICIES: Final[Mapping[str, type[StrEnum]]] = {
     "dialect": Dialect,
     "keep": Keep,
+    "proxy_protocol": ProxyProtocol,
     "starttls": Offer,
     "auth": Offer,
     "auth_channel": AuthChannel,

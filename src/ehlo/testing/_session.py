@@ -8,14 +8,19 @@ modules it knows; octets, lines and answers that were overridden are not known h
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ehlo.capabilities import Capabilities
 from ehlo.commands import Verb
 from ehlo.reply import Reply
+from ehlo.testing._limits import Limits
 from ehlo.testing._options import AuthChannel, Dialect, Offer
 from ehlo.testing._received import ReceivedMessage
 from ehlo.testing._state import Mode, Stage, Transaction, Verdict
+from ehlo.testing._traits import conduct_of
 
 if TYPE_CHECKING:
     from ehlo.testing._content import Content
@@ -39,12 +44,17 @@ class Session:
 
     Attributes:
         options: How the server behaves.
+        conduct: What the quirks among them come to.
         offered: What the options promise; what the client was told is `announced`.
         size_limit: How many octets a message may have; None for no limit.
+        limits: How many transactions and recipients there may be.
         mode: What the octets that come next are.
         messages: What was accepted.
         tls: Whether the connection is encrypted.
         greeted: Whether the greeting was positive.
+        peer: The client's network address.
+        xclient: What XCLIENT said about the client.
+        xforward: What XFORWARD said about the next message.
         exchange: The SASL exchange that is under way.
         hello: The name the client gave; empty before that.
         esmtp: Whether it gave it with EHLO or LHLO.
@@ -52,19 +62,27 @@ class Session:
         announced: What the client was told that the server can do.
         transaction: What MAIL began; None outside a transaction.
         failed: Whether a chunk was refused, so that RSET is due.
+        mails: How many transactions there were.
+        domains: The domains of all recipients so far.
     """
 
     def __init__(self, options: ServerOptions, *, connection: int, peer: str, tls: bool) -> None:
         self.options = options
+        self.conduct = conduct_of(options.quirks)
         self.offered = Capabilities.from_reply(Reply.of(250, "", *options.capabilities))
         self.size_limit = self.offered.size
+        self.limits = Limits.of(self.offered)
         self.mode = Mode.COMMAND
         self.messages: list[ReceivedMessage] = []
         self.tls = tls
         self.greeted = False
         self.exchange: Exchange | None = None
+        self.peer = peer
+        self.xclient: dict[str, str] = {}
+        self.xforward: dict[str, str] = {}
+        self.mails = 0
+        self.domains: set[str] = set()
         self._connection = connection
-        self._peer = peer
         self.forget_client()
 
     def forget_client(self) -> None:
@@ -79,6 +97,7 @@ class Session:
         """Forget the transaction (RFC 5321 section 4.1.1.5)."""
         self.transaction: Transaction | None = None
         self.failed = False
+        self.xforward.clear()
 
     # --- facts
 
@@ -142,7 +161,10 @@ class Session:
         """The lines that EHLO announces on this connection, as things stand."""
         starttls = ("STARTTLS",) if self.has_starttls else ()
         auth = (" ".join(("AUTH", *self.options.mechanisms)),) if self.has_auth else ()
-        return (*self.options.capabilities, *starttls, *auth)
+        offers = (*self.options.capabilities, *starttls, *auth)
+        for change in self.conduct.offers:
+            offers = change(offers, self.user is not None)
+        return offers
 
     # --- replies
 
@@ -157,7 +179,8 @@ class Session:
         Returns:
             The reply.
         """
-        known = {"hostname": self.options.hostname, "hello": self.hello, "peer": self._peer}
+        peer = self.xclient.get("ADDR", self.peer)
+        known = {"hostname": self.options.hostname, "hello": self.hello, "peer": peer}
         return self._plain_reply(code, text.format_map(known | values))
 
     def _plain_reply(self, code: int, text: str) -> Reply:
@@ -204,10 +227,12 @@ class Session:
         """
         transaction = self.current
         if transaction.delivered:
-            self.messages.append(self._message(transaction, content))
+            octets = reduce(lambda octets, edit: edit(octets), self.conduct.edits, content.octets)
+            self.messages.append(self._message(transaction, replace(content, octets=octets)))
         lmtp = self.options.dialect is Dialect.LMTP
-        self.failed = transaction.via is Verb.BDAT and not transaction.delivered and not lmtp
-        self.transaction = None
+        refused = transaction.via is Verb.BDAT and not transaction.delivered and not lmtp
+        self.reset()
+        self.failed = refused
 
     def _message(self, transaction: Transaction, content: Content) -> ReceivedMessage:
         return ReceivedMessage(
@@ -224,6 +249,8 @@ class Session:
             user=self.user,
             queue_id=self.queue_id,
             connection=self._connection,
+            xclient=MappingProxyType(dict(self.xclient)),
+            xforward=MappingProxyType(dict(self.xforward)),
         )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ehlo.reply import Reply
     from ehlo.testing._actions import Action
     from ehlo.testing._content import ContentStore
-    from ehlo.testing._grammar import Path
+    from ehlo.testing._paths import Path
 
 __all__ = ["Ending", "Mode", "Stage", "Transaction", "Verdict"]
 
@@ -22,6 +22,8 @@ __all__ = ["Ending", "Mode", "Stage", "Transaction", "Verdict"]
 class Mode(Enum):
     """What the octets that come next are."""
 
+    PREAMBLE = auto()
+    """The header of the PROXY protocol."""
     COMMAND = auto()
     AUTH_RESPONSE = auto()
     CONTENT = auto()
@@ -75,10 +77,12 @@ class Ending:
     Attributes:
         verdict: What the server makes of the content.
         recipient: Whom it is about; None if it is about all (RFC 2033 section 4.2).
+        preface: What is said before it, whatever is answered.
     """
 
     verdict: Verdict
     recipient: str | None = None
+    preface: Reply | None = None
 
 
 @dataclass(slots=True)

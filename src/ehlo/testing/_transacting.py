@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ehlo.commands import Verb
 from ehlo.testing._content import ContentStore
-from ehlo.testing._grammar import Declined, Refusal, check_ascii, read_chunk_size, read_path
+from ehlo.testing._grammar import Declined, Refusal
 from ehlo.testing._options import Dialect
+from ehlo.testing._paths import check_ascii, read_path
 from ehlo.testing._state import Ending, Mode, Stage, Transaction, Verdict
 
 if TYPE_CHECKING:
-    from ehlo.testing._grammar import Path
+    from ehlo.testing._paths import Path
     from ehlo.testing._session import Session
 
 __all__ = ["bdat", "data", "end_chunk", "end_content", "mail", "rcpt", "rset", "take_chunk"]
@@ -20,11 +22,12 @@ __all__ = ["bdat", "data", "end_chunk", "end_content", "mail", "rcpt", "rset", "
 
 def mail(session: Session, argument: str) -> Verdict:
     """MAIL (RFC 5321 section 4.1.1.2)."""
-    path = read_path(Verb.MAIL, argument, session.announced)
+    path = read_path(Verb.MAIL, argument, session.announced, session.conduct.moved)
     check_ascii(path.address, path.parameters)
     size = path.parameters.get("SIZE")
     if size is not None and session.size_limit is not None and int(size) > session.size_limit:
         raise Declined(Refusal.TOO_BIG)
+    session.limits.check_mail(session.mails)
     reply = session.reply(250, session.options.wording.sender, sender=path.address)
     return Verdict(reply, partial(_begin, session, path))
 
@@ -32,15 +35,23 @@ def mail(session: Session, argument: str) -> Verdict:
 def _begin(session: Session, path: Path) -> None:
     store = ContentStore(session.size_limit, session.options.keep)
     session.transaction = Transaction(path, store)
+    session.mails += 1
 
 
 def rcpt(session: Session, argument: str) -> Verdict:
     """RCPT (RFC 5321 section 4.1.1.3)."""
     transaction = session.current
-    path = read_path(Verb.RCPT, argument, session.announced)
+    path = read_path(Verb.RCPT, argument, session.announced, session.conduct.moved)
     check_ascii(path.address, transaction.path.parameters)
     reply = session.reply(250, session.options.wording.recipient, recipient=path.address)
-    return Verdict(reply, partial(transaction.recipients.append, path))
+    domains = session.domains | {path.address.rpartition("@")[2].lower()}
+    session.limits.check_recipient(transaction.recipients, domains)
+    return Verdict(reply, partial(_add, session, path))
+
+
+def _add(session: Session, path: Path) -> None:
+    session.current.recipients.append(path)
+    session.domains.add(path.address.rpartition("@")[2].lower())
 
 
 def data(session: Session, _argument: str) -> Verdict:
@@ -61,10 +72,9 @@ def rset(session: Session, _argument: str) -> Verdict:
     return Verdict(session.reply(250, session.options.wording.reset), session.reset)
 
 
-def bdat(_session: Session, argument: str) -> Verdict:
-    """BDAT without a chunk, because none can be told from its line (RFC 3030 section 2)."""
-    read_chunk_size(argument)
-    raise Declined(Refusal.OUT_OF_ORDER)
+def bdat(_session: Session, _argument: str) -> Verdict:
+    """BDAT in order, but without a chunk: its line does not say how long it is."""
+    raise Declined(Refusal.BAD_CHUNK)
 
 
 def end_chunk(session: Session, size: int, refusal: Refusal | None) -> Verdict:
@@ -112,18 +122,31 @@ def end_content(session: Session) -> tuple[Ending, ...]:
         dealt with.
     """
     recipients = session.current.recipients
+    whole = Ending(_end(session, recipients))
     if session.options.dialect is Dialect.LMTP:
-        return tuple(Ending(_end(session, [path]), path.address) for path in recipients)
-    return (Ending(_end(session, recipients)),)
+        return _each(session, recipients)
+    if "PRDR" not in session.current.path.parameters or len(recipients) == 1:
+        return (whole,)
+    first, *rest = _each(session, recipients)
+    begun = session.reply(353, session.options.wording.judging)
+    none = replace(whole.verdict, effect=_nothing, otherwise=session.current.delivered.clear)
+    return (replace(first, preface=begun), *rest, replace(whole, verdict=none))
 
 
-def _end(session: Session, recipients: list[Path]) -> Verdict:
-    refusal = _overflow(session)
+def _nothing() -> None:
+    """Do nothing: the recipients had their own replies."""
+
+
+def _each(session: Session, recipients: list[Path]) -> tuple[Ending, ...]:
+    return tuple(Ending(_end(session, [path], apart=True), path.address) for path in recipients)
+
+
+def _end(session: Session, recipients: list[Path], *, apart: bool = False) -> Verdict:
+    refusal = _overflow(session) if recipients else Refusal.NO_RECIPIENTS
     if refusal is not None:
         return session.declined(refusal)
     wording = session.options.wording
-    lmtp = session.options.dialect is Dialect.LMTP
-    text = wording.delivered if lmtp else wording.accepted
+    text = wording.delivered if apart else wording.accepted
     named = recipients[0].address
     reply = session.reply(250, text, queue_id=session.queue_id, recipient=named)
     return Verdict(reply, partial(session.current.delivered.extend, recipients))

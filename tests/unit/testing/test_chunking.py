@@ -213,7 +213,7 @@ def test_two_hundred_mebioctets_take_no_memory(begin: bytes) -> None:
     piece = (b"x" * 62 + b"\r\n") * 16_384  # a mebioctet
     for _ in range(200):
         connection.receive_data(piece)
-        assert len(connection._buffer) < 100
+        assert len(connection._inbox.buffer) < 100
     if connection.mode is Mode.CONTENT:
         connection.receive_data(b".\r\n")
     assert connection.messages[0].length == 209_715_200

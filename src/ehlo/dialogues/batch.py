@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ehlo.commands import Rset
@@ -290,7 +290,7 @@ class Batch(Generic[_T]):
             return
         job.tries += 1
         if job.transaction.pipelining is not self.pipelining:
-            job.transaction = replace(job.transaction, pipelining=self.pipelining)
+            job.transaction = job.transaction._replace(pipelining=self.pipelining)
         try:
             if not self._flying:
                 ensure_open(connection, Phase.MAIL)

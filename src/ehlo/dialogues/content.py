@@ -13,7 +13,7 @@ from ehlo.errors import CapabilityMissing, InvalidInput, SMTPError
 from ehlo.message.octets import TextCheck, message_id_of
 from ehlo.phase import Phase
 from ehlo.protocol import State
-from ehlo.wire import PIECE, ContentEncoder, Framing
+from ehlo.wire import PIECE, ContentEncoder, Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ehlo.dialogues.sources import Source
     from ehlo.protocol import Connection
 
-__all__ = ["ContentSender"]
+__all__ = ["ContentSender", "send_at_once"]
 
 _FLUSH: Final = FLUSH[Phase.CONTENT]
 
@@ -36,6 +36,7 @@ class ContentSender:
         content: The content.
         framing: How it travels.
         size: Its octets on the wire, if they are known.
+        line_ends: What is known of its line ends.
         allows_eight_bit: Whether it was declared as such that may hold octets above 127.
         ensure_wanted: Raises if the server has refused the message in the meantime; called before
             the first piece and between pieces.
@@ -53,6 +54,7 @@ class ContentSender:
         framing: Framing,
         size: int | None,
         *,
+        line_ends: LineEnds = LineEnds.ANY,
         allows_eight_bit: bool,
         ensure_wanted: Callable[[], None],
         progress: Callable[[int, int | None], None] | None,
@@ -63,6 +65,7 @@ class ContentSender:
         self._content = content
         self._framing = framing
         self._size = size
+        self._line_ends = line_ends
         self._allows_eight_bit = allows_eight_bit
         self._ensure_wanted = ensure_wanted
         self._progress = progress
@@ -101,15 +104,8 @@ class ContentSender:
 
     def _at_once(self, octets: bytes) -> None:
         """Send what is a single piece."""
-        connection = self._connection
         self._read = len(octets)
-        if self._framing is Framing.DATA:
-            connection.send_whole(octets)
-            return
-        encoded = self._encoder().encode_whole(octets)
-        connection.send(Bdat(len(encoded), last=True))
-        if encoded:
-            connection.send_content(encoded)
+        send_at_once(self._connection, octets, self._framing, self._line_ends)
 
     # -- DATA, one BDAT, several BDAT -------------------------------------------------------------
 
@@ -153,9 +149,7 @@ class ContentSender:
             self._connection.send_content(octets)
 
     def _encoder(self) -> ContentEncoder:
-        content = self._content
-        known = content.line_ends if isinstance(content, Octets) else LineEnds.ANY
-        return ContentEncoder(self._framing, known)
+        return ContentEncoder(self._framing, self._line_ends)
 
     # -- Pieces -----------------------------------------------------------------------------------
 
@@ -205,6 +199,26 @@ class ContentSender:
             msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
             raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)
         return octets
+
+
+def send_at_once(
+    connection: Connection, octets: bytes, framing: Framing, line_ends: LineEnds
+) -> None:
+    """Send content that is a single piece, with its end.
+
+    Args:
+        connection: The Connection.
+        octets: All of the content.
+        framing: How it travels.
+        line_ends: What is known of it.
+    """
+    if framing is Framing.DATA:
+        connection.send_whole(octets, line_ends)
+        return
+    encoded = encode_whole(octets, framing, line_ends)
+    connection.send(Bdat(len(encoded), last=True))
+    if encoded:
+        connection.send_content(encoded)
 
 
 def _changed() -> InvalidInput:

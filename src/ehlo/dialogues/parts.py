@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -123,7 +122,7 @@ class Parts:
         """
         transaction = self._transaction
         while self._left and (some := _fitting(connection, self._left)):
-            part = replace(transaction, envelope=transaction.envelope.only(some))
+            part = transaction._replace(envelope=transaction.envelope.only(some))
             try:
                 self._receipts.append((yield from Delivery(connection, part).run()))
             except RecipientsRefused as exc:

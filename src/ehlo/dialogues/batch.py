@@ -297,8 +297,11 @@ class Batch(Generic[_T]):
             if job.parts is not None or exceeds_limits(connection, job.transaction):
                 yield from self._deliver_parts(job)
                 return
-            job.delivery = Delivery(connection, job.transaction)
-            yield from self._say(job, job.delivery)
+            delivery = job.delivery = Delivery(connection, job.transaction)
+            if delivery.say_at_once():
+                self._flying.append(job)
+            else:
+                yield from self._say(job, delivery)
         except (ConnectionLost, RemoteProtocolError):
             self._flying.append(job)
             raise

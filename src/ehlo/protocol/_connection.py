@@ -785,7 +785,7 @@ _TEACHING: Final = frozenset(
 """The verbs whose success changes more than the state."""
 _END_OF_CONTENT: Final = EndOfContent()
 _OPEN: Final = frozenset({State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.DATA})
-_HOPED: Final = {
+_HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {
     (state, verb): (2 if row.intermediate is None else 3, row.success)
     for (state, verb), row in TABLE.items()
     if not row.only_pipelined

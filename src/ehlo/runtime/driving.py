@@ -54,7 +54,11 @@ class Turn:
         """End the turn."""
         self._lock.release()
         connection = self._link.connection
-        if error is not None and not isinstance(error, SMTPError | GeneratorExit):
+        if error is None:
+            if self._is_unsettled():
+                connection.abandon("the session is out of step")
+            return
+        if not isinstance(error, SMTPError | GeneratorExit):
             connection.abandon("the session was abandoned")
         elif self._is_unsettled():
             connection.abandon("the session is out of step")

@@ -73,13 +73,17 @@ class _Job:
 
     @property
     def is_to_be_said_again(self) -> bool:
-        """Whether it failed by no fault of its own, before anything of it could arrive.
+        """Whether it failed by no fault of its own, before all of it could arrive. Once.
 
-        Either it rode behind another one, or the connection was gone before it was begun. Once.
+        Either it rode behind another one, or the server had gone away behind those before it: then
+        it depends on luck alone whether the client could hear of that in time.
         """
-        content = self.transaction.content
-        is_there = self.delivery is None or isinstance(content, Octets) or content.is_repeatable
-        return is_there and self.tries == 1 and (self.rides or self.delivery is None)
+        delivery, content = self.delivery, self.transaction.content
+        if delivery is None:
+            return self.tries == 1
+        is_there = isinstance(content, Octets) or content.is_repeatable
+        no_fault = delivery.rides or not (delivery.is_first or delivery.is_answered)
+        return is_there and self.tries == 1 and no_fault
 
 
 class Batch(Generic[_T]):

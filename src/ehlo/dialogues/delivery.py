@@ -66,11 +66,13 @@ class Delivery:
     Attributes:
         transaction: As above.
         rides: Whether it was begun while replies to another one were due.
+        is_first: Whether the Connection had no transaction before it.
     """
 
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
         self.transaction = transaction
         self.rides = connection.awaited is not None
+        self.is_first = not connection.transactions
         self._connection = connection
         self._plan = Plan.of(connection, transaction)
         self._is_alone = not self.rides  # whether all replies that are due are its own
@@ -296,6 +298,11 @@ class Delivery:
         if self._connection.protocol is Protocol.SMTP or self._finals[-1].closes_session:
             return True
         return finals >= len(self._takers())
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the server has said anything to it."""
+        return bool(self._replies or self._finals)
 
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""

@@ -108,7 +108,7 @@ class Delivery:
             if error is trouble:
                 raise
             raise error from trouble
-        except SMTPError:
+        except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
 

@@ -94,7 +94,7 @@ def encoded(octets):
     return b"".join(lines[at : at + 76] + b"\\r\\n" for at in range(0, len(lines), 76))
 
 def pieces():
-    yield f"From: ada@example.org\\r\\nTo: dave@example.org\\r\\nMessage-ID: {message_id}\\r\\n".encode()
+    yield f"Message-ID: {message_id}\\r\\nFrom: ada@example.org\\r\\n".encode()
     yield b"MIME-Version: 1.0\\r\\nContent-Type: application/octet-stream\\r\\n"
     yield b"Content-Transfer-Encoding: base64\\r\\n\\r\\n"
     whole = encoded(PIECE)
@@ -165,7 +165,7 @@ def test_a_large_attachment_takes_little_memory(name: str, servers: Servers) -> 
     digest, octets = hashlib.sha256(), 0
     with path.open("rb") as file:
         while file.readline() != b"\n":
-            pass
+            pass  # the header
         while piece := file.read(MEBIBYTE):
             digest.update(piece)
             octets += len(piece)

@@ -185,7 +185,7 @@ class Pump(asyncio.BufferedProtocol):
 
     def _fetch(self, source: AsyncSource[object]) -> None:
         """Let a task of its own await the source; it outlives the need that a reply ends early."""
-        # A reply may have had the last item taken before the loop got to tell that its task is done.
+        # A reply may have had the last item taken before the loop told that its task is done.
         if (self._fetching is None or self._fetching.done()) and not source.is_ready:
             self._fetching = self._loop.create_task(source.fetch())
             self._fetching.add_done_callback(self._fetched)

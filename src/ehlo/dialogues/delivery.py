@@ -210,6 +210,7 @@ class Delivery:
             plan.framing,
             plan.size,
             allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},
+            pipelining=transaction.pipelining,
             ensure_wanted=self._ensure_wanted,
             progress=transaction.progress,
         )

@@ -157,6 +157,10 @@ class Pump(asyncio.BufferedProtocol):
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
             self._write()
+            if isinstance(need, Flush) and need.phase is Phase.CONTENT:
+                # Large content must not keep the loop from all else, the server's replies included.
+                self._loop.call_soon(self._proceed)
+                return False
             if self._is_met(need):
                 return True
             if self._gone.done():

@@ -131,6 +131,9 @@ class Pump:
                 raise lost(phase, None)
             if is_answered and link.connection.has_news:
                 return
+        # A server may refuse content early, and go on reading: it can be heard between pieces.
+        if phase is Phase.CONTENT and self._poll(0, writing=False) and not self._read(phase):
+            raise lost(phase, None)
 
     def _check_end(self, phase: Phase) -> None:
         """Hold a server that takes octets steadily to the end of the call as a whole."""

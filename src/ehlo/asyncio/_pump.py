@@ -157,6 +157,10 @@ class Pump(asyncio.BufferedProtocol):
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
             self._write()
+            if isinstance(need, Flush) and need.phase is Phase.CONTENT:
+                # Large content must not keep the loop from all else, the server's replies included.
+                self._loop.call_soon(self._proceed)
+                return False
             if self._is_met(need):
                 return True
             if self._gone.done():
@@ -185,12 +189,14 @@ class Pump(asyncio.BufferedProtocol):
 
     def _fetch(self, source: AsyncSource[object]) -> None:
         """Let a task of its own await the source; it outlives the need that a reply ends early."""
-        if self._fetching is None and not source.is_ready:
+        # A reply may have had the last item taken before the loop told that its task is done.
+        if (self._fetching is None or self._fetching.done()) and not source.is_ready:
             self._fetching = self._loop.create_task(source.fetch())
             self._fetching.add_done_callback(self._fetched)
 
     def _fetched(self, task: asyncio.Task[None]) -> None:
-        self._fetching = None
+        if self._fetching is task:
+            self._fetching = None
         if not task.cancelled():
             self._proceed()
 

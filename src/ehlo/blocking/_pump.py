@@ -130,9 +130,9 @@ class Pump:
     def _flush(self, phase: Phase, *, is_answered: bool) -> None:
         """Write all there is; stop early at a reply, where that is an answer to what is written."""
         link = self.link
-        if not link.collect() or (self._write(phase) and not link.unsent):
-            return
-        deadline = self._deadline(phase)
+        deadline = None
+        if link.collect() and not (self._write(phase) and not link.unsent):
+            deadline = self._deadline(phase)
         while link.unsent:
             self._check_end(phase)
             readable = self._wait(phase, deadline, writing=True)
@@ -142,6 +142,9 @@ class Pump:
                 return
             if self._write(phase):
                 deadline = self._deadline(phase)  # it is progress that is timed
+        # A server may refuse content early, and go on reading: it can be heard between pieces.
+        if phase is Phase.CONTENT and self._poll(0, writing=False) and self._read(phase) == 0:
+            raise lost(phase, None)
 
     def _check_end(self, phase: Phase) -> None:
         """Hold a server that takes octets steadily to the end of the call as a whole."""

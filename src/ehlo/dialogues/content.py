@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat
 from ehlo.content import LineEnds, Octets
-from ehlo.dialogues.needs import FLUSH
+from ehlo.dialogues.needs import FLUSH, RECEIVE
 from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
 from ehlo.errors import CapabilityMissing, InvalidInput, SMTPError
 from ehlo.message.octets import TextCheck, message_id_of
 from ehlo.phase import Phase
+from ehlo.policies import Pipelining
 from ehlo.protocol import State
 from ehlo.wire import PIECE, ContentEncoder, Framing, encode_whole
 
@@ -38,6 +39,7 @@ class ContentSender:
         size: Its octets on the wire, if they are known.
         line_ends: What is known of its line ends.
         allows_eight_bit: Whether it was declared as such that may hold octets above 127.
+        pipelining: Whether a chunk may follow another one before its reply.
         ensure_wanted: Raises if the server has refused the message in the meantime; called before
             the first piece and between pieces.
         progress: Is told how many octets of how many were sent.
@@ -56,6 +58,7 @@ class ContentSender:
         *,
         line_ends: LineEnds = LineEnds.ANY,
         allows_eight_bit: bool,
+        pipelining: Pipelining,
         ensure_wanted: Callable[[], None],
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
@@ -67,9 +70,12 @@ class ContentSender:
         self._size = size
         self._line_ends = line_ends
         self._allows_eight_bit = allows_eight_bit
+        offered = connection.capabilities.pipelining
+        self._is_in_lock_step = pipelining is Pipelining.NONE or not offered
         self._ensure_wanted = ensure_wanted
         self._progress = progress
         self._read = 0  # octets of the content
+        self._has_ended = False
         self._check = TextCheck()
 
     def send(self) -> Dialogue[None]:
@@ -90,16 +96,17 @@ class ContentSender:
                 yield from self._by_chunks()
             else:
                 yield from self._by_one_chunk(self._size)
+            self._has_ended = True
+            self._tell()
         except BaseException as exc:
             # A trouble of the content's own: what was begun must never look like all of it.
             if not isinstance(exc, SMTPError) or isinstance(exc, InvalidInput | CapabilityMissing):
                 self._give_up()
             raise
-        self._tell()
 
     def _give_up(self) -> None:
         connection = self._connection
-        if connection.state is State.DATA or connection.owed_octets:
+        if connection.state is State.DATA or connection.owed_octets or self._has_ended:
             connection.abandon("the content could not be sent to its end")
 
     def _at_once(self, octets: bytes) -> None:
@@ -138,9 +145,17 @@ class ContentSender:
                 self._chunk(held, last=False)
                 held.clear()
 
-        yield from self._each(put)
+        yield from self._each(put, self._hear_chunk)
+        yield from self._hear_chunk()
         held += encoder.finish()
         self._chunk(held, last=True)
+
+    def _hear_chunk(self) -> Dialogue[None]:
+        """Wait for the reply to a chunk, where another one may not follow before it."""
+        connection = self._connection
+        while self._is_in_lock_step and connection.awaited is not None:
+            yield RECEIVE[Phase.CONTENT]
+            self._ensure_wanted()
 
     def _chunk(self, octets: bytearray, *, last: bool) -> None:
         self._connection.send(Bdat(len(octets), last=last))
@@ -153,8 +168,15 @@ class ContentSender:
 
     # -- Pieces -----------------------------------------------------------------------------------
 
-    def _each(self, put: Callable[[Piece], None]) -> Dialogue[None]:
-        """Hand one piece after the other to `put`, with flushes between them."""
+    def _each(
+        self, put: Callable[[Piece], None], between: Callable[[], Dialogue[None]] | None = None
+    ) -> Dialogue[None]:
+        """Hand one piece after the other to `put`, with flushes between them, and what else is due.
+
+        Args:
+            put: Queues a piece.
+            between: Done before each piece but the first.
+        """
         source, begun = self._pieces(), False
         while (piece := (yield from self._next(source))) is not None:
             for part in _cut(piece):
@@ -162,6 +184,8 @@ class ContentSender:
                     yield _FLUSH
                     self._ensure_wanted()
                     self._tell()
+                    if between is not None:
+                        yield from between()
                 begun = True
                 put(part)
                 self._read += len(part)

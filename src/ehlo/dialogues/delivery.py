@@ -69,11 +69,13 @@ class Delivery:
     Attributes:
         transaction: As above.
         rides: Whether it was begun while replies to another one were due.
+        is_first: Whether the Connection had no transaction before it.
     """
 
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
         plan = Plan.of(connection, transaction)
         self.transaction = transaction
+        self.is_first = not connection.transactions
         self.rides = rides = connection.awaited is not None
         self._connection = connection
         self._plan = plan
@@ -112,7 +114,7 @@ class Delivery:
             if error is trouble:
                 raise
             raise error from trouble
-        except SMTPError:
+        except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
 
@@ -153,7 +155,7 @@ class Delivery:
         """
         transaction, plan, connection = self.transaction, self._plan, self._connection
         content = transaction.content
-        if not (self._content_rides and isinstance(content, Octets)):
+        if not (self._content_rides and isinstance(content, Octets)) or transaction.progress:
             return False
         encoded = encode_whole(content.octets, plan.framing, plan.line_ends)
         commands = self._envelope()
@@ -164,8 +166,6 @@ class Delivery:
         self._end = connection.queued_octets
         if transaction.clock is not None:
             self._times = [transaction.clock()] * 4
-        if transaction.progress is not None:
-            transaction.progress(len(content.octets), len(content.octets))
         return True
 
     def _envelope(self) -> list[Command]:
@@ -235,11 +235,10 @@ class Delivery:
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
         content = transaction.content
-        if isinstance(content, Octets) and len(content.octets) <= PIECE:
+        is_piece = isinstance(content, Octets) and len(content.octets) <= PIECE
+        if is_piece and transaction.progress is None:
             self._ensure_wanted()
             send_at_once(self._connection, content.octets, plan.framing, plan.line_ends)
-            if transaction.progress is not None:
-                transaction.progress(len(content.octets), len(content.octets))
             return
         sender = self._sender = ContentSender(
             self._connection,
@@ -248,6 +247,7 @@ class Delivery:
             plan.size,
             line_ends=plan.line_ends,
             allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},
+            pipelining=transaction.pipelining,
             ensure_wanted=self._ensure_wanted,
             progress=transaction.progress,
         )
@@ -357,6 +357,11 @@ class Delivery:
         self._replies.append(reply)
         if reply.code >= _REFUSALS:
             self._has_refusal = True
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the server has said anything to it."""
+        return bool(self._replies or self._finals)
 
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""

@@ -186,6 +186,7 @@ def data(connection: Connection, content: Octets) -> Dialogue[Reply]:
         Framing.DATA,
         None,
         allows_eight_bit=True,
+        pipelining=Pipelining.NONE,
         ensure_wanted=lambda: _raise_early_refusal(connection),
         progress=None,
     )

@@ -49,7 +49,7 @@ class ContentSender:
         message_id: The Message-ID of content that is read while it is sent, once it was seen.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of the content
         self,
         connection: Connection,
         content: Content,

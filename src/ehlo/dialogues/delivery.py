@@ -235,8 +235,11 @@ class Delivery:
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
         content = transaction.content
-        is_piece = isinstance(content, Octets) and len(content.octets) <= PIECE
-        if is_piece and transaction.progress is None:
+        if (
+            isinstance(content, Octets)
+            and len(content.octets) <= PIECE
+            and not transaction.progress
+        ):
             self._ensure_wanted()
             send_at_once(self._connection, content.octets, plan.framing, plan.line_ends)
             return

@@ -200,7 +200,7 @@ class Delivery:
         plan, transaction = self._plan, self.transaction
         sender = self._sender = ContentSender(
             self._connection,
-            transaction.content,
+            plan.content,
             plan.framing,
             plan.size,
             allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},

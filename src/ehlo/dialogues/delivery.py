@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Body, Data, Rset, Verb
 from ehlo.dialogues.content import ContentSender
-from ehlo.dialogues.exchange import GROUP_MAX, lost, perform, phase_of, receive_reply
+from ehlo.dialogues.exchange import GROUP_MAX, ensure_open, lost, perform, phase_of, receive_reply
 from ehlo.dialogues.needs import RECEIVE
 from ehlo.dialogues.planning import Plan
 from ehlo.dialogues.verdicts import (
@@ -24,7 +24,7 @@ from ehlo.dialogues.verdicts import (
 from ehlo.errors import ConnectionLost, RemoteProtocolError, SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining, Protocol
-from ehlo.protocol import NEED_DATA, ReplyReceived, State
+from ehlo.protocol import NEED_DATA, ConnectionClosed, ReplyReceived, State
 from ehlo.receipt import Receipt, Timings
 from ehlo.wire import Framing
 
@@ -99,6 +99,10 @@ class Delivery:
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
             error = self.resolved(trouble)
+            if not self._connection.is_over:
+                self._connection.abandon("the connection was lost")
+            if error is None:
+                return self.result()
             if error is trouble:
                 raise
             raise error from trouble
@@ -163,7 +167,18 @@ class Delivery:
                 yield from self._hear_one(hear_older)
             if not connection.may_send(command):
                 return
-            connection.send(command)
+            self._send(command)
+
+    def _send(self, command: Command) -> None:
+        """Send a command, unless the server has closed the session meanwhile."""
+        phase = phase_of(command.verb)
+        if self._connection.awaited is None:
+            ensure_open(self._connection, phase)
+        try:
+            self._connection.send(command)
+        except RemoteProtocolError as exc:
+            exc.phase = phase
+            raise
 
     def _must_wait(self, command: Command, most: int) -> bool:
         """Return whether a reply has to come before the next command can be judged."""
@@ -190,9 +205,10 @@ class Delivery:
         self._is_alone = True
         self._raise_refusal()
         if connection.is_over:
-            raise lost(connection, self._phase())
+            awaited = connection.awaited
+            raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
-            connection.send(_DATA)
+            self._send(_DATA)
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
 
@@ -265,7 +281,8 @@ class Delivery:
             if event is NEED_DATA:
                 return False
             if not isinstance(event, ReplyReceived):
-                raise lost(connection, phase, connection.awaited)
+                unanswered = event.unanswered if isinstance(event, ConnectionClosed) else ()
+                raise lost(connection, phase, next(iter(unanswered), None))
             self._note(event)
             if connection.awaited is None or connection.is_over:
                 break
@@ -278,7 +295,9 @@ class Delivery:
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
-        return Phase.END_OF_CONTENT if awaited is None else phase_of(awaited.verb)
+        if awaited is None:
+            return Phase.END_OF_CONTENT if self._end else Phase.CONTENT
+        return phase_of(awaited.verb)
 
     def _note(self, event: ReplyReceived) -> None:
         is_final = event.command.verb in _FINAL
@@ -339,23 +358,27 @@ class Delivery:
         finals = self._finals
         return next((reply for reply in reversed(finals) if reply.is_positive), finals[-1])
 
-    def resolved(self, trouble: SMTPError) -> SMTPError:
+    def resolved(self, trouble: SMTPError) -> SMTPError | None:
         """Return what a trouble of the connection means for this message.
 
-        A refusal that came before the line broke says more than that it broke. Where the end of the
-        content may have reached the server, what is lost is not "not sent" any more.
+        What the server said before the line broke says more than that it broke. Where the end of
+        the content may have reached the server, what is lost is not "not sent" any more.
 
         Args:
             trouble: What happened to the connection.
 
         Returns:
-            The error to raise: the trouble itself if the message was certainly not sent.
+            The error to raise: the trouble itself if the message was certainly not sent; None if
+            the server has taken it.
         """
+        connection = self._connection
+        may_have_arrived = 0 < self._end <= connection.left_octets
+        trouble = self._take_last_words() or trouble
         refusal = self._refusal()
         if refusal is not None:
             return refusal
-        connection = self._connection
-        may_have_arrived = 0 < self._end <= connection.left_octets
+        if self._is_complete and may_have_arrived:
+            return None
         # RFC 5321 section 3.8: behind a 421 nothing is done any more.
         was_ended = connection.closing_reply is not None and not self._finals
         if not may_have_arrived or was_ended:
@@ -363,6 +386,24 @@ class Delivery:
         takers, refused = split(self._rcpts())
         finals = dict(zip(takers, self._finals, strict=False))
         return unknown(trouble, finals | refused)
+
+    def _take_last_words(self) -> SMTPError | None:
+        """Take the replies that came before the connection broke, if they are to this delivery.
+
+        Behind a 421 they may be to anything: this delivery does not hear all that are its own.
+
+        Returns:
+            Why they make no sense, if they make none.
+        """
+        connection = self._connection
+        if connection.state is not State.BROKEN and connection.closing_reply is None:
+            try:
+                self.take()
+            except ConnectionLost:
+                pass  # known already
+            except RemoteProtocolError as exc:
+                return exc
+        return None
 
     def _raise_refusal(self) -> None:
         refusal = self._refusal()
@@ -401,7 +442,8 @@ class Delivery:
         if not self._finals:
             return None
         if not self._end:
-            return content_refused(self._finals[0], Phase.CONTENT, self._end_command())
+            command = "DATA" if self._plan.framing is Framing.DATA else "BDAT"
+            return content_refused(self._finals[0], Phase.CONTENT, command)
         if self._connection.protocol is Protocol.SMTP:
             final = self._finals[0]
             if final.is_positive:

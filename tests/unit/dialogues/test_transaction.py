@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from ehlo.address import Address
-from ehlo.commands import Mail, Noop, Rcpt
+from ehlo.commands import Mail, Noop, Rcpt, Rset
 from ehlo.content import Octets, Stream
-from ehlo.dialogues import Flush, Need, Receive, Transaction, data, deliver
+from ehlo.dialogues import Flush, Need, Receive, Transaction, bdat, data, deliver, perform
+from ehlo.dialogues.exchange import GROUP_MAX
 from ehlo.envelope import Envelope
 from ehlo.errors import (
     CapabilityMissing,
@@ -22,12 +23,13 @@ from ehlo.errors import (
     Timeout,
 )
 from ehlo.phase import Outcome, Phase
-from ehlo.policies import OnRefusal, Pipelining
+from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import Connection, State
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
 from support.stepping import (
     EOF,
+    C,
     Cut,
     MemoryServer,
     S,
@@ -741,9 +743,10 @@ def test_an_early_success_does_not_count_if_the_end_was_not_sent() -> None:
 # -- data() ----------------------------------------------------------------------------------------
 
 
-def in_rcpt() -> Connection:
-    connection = ready()
-    for command in (Mail(None), Rcpt(Address.of("r0@example.com"))):
+def in_rcpt(*keywords: str, count: int = 1, protocol: Protocol = Protocol.SMTP) -> Connection:
+    connection = ready(*keywords, protocol=protocol)
+    rcpts = [Rcpt(Address.of(f"r{n}@example.com")) for n in range(count)]
+    for command in (Mail(None), *rcpts):
         connection.send(command)
         said(connection)
         hear(connection, b"250 ok\r\n")
@@ -753,7 +756,9 @@ def in_rcpt() -> Connection:
 @pytest.mark.parametrize("code", [250, 451, 554, 421])
 def test_data_returns_the_final_reply(code: int) -> None:
     connection = in_rcpt()
-    reply = run(data(connection, Octets(CONTENT)), connection, f"C: DATA\nS: 354 x\n{TEXT}\nS: {code} x")
+    reply = run(
+        data(connection, Octets(CONTENT)), connection, f"C: DATA\nS: 354 x\n{TEXT}\nS: {code} x"
+    )
     assert reply.code == code
     assert connection.is_idle is (code != 421)
 
@@ -833,3 +838,203 @@ def test_a_lost_connection_names_the_command() -> None:
     error, _ = send(to(), f"{MAIL}\nS: 250 a\n{R0}\nEOF")
     assert isinstance(error, ConnectionLost)
     assert error.command == "RCPT TO:<r0@example.com>"
+
+
+# -- Groups ----------------------------------------------------------------------------------------
+
+
+def test_a_group_is_bounded() -> None:
+    """T8: what is unanswered never exceeds the window by more than one command."""
+    connection = ready("PIPELINING")
+    most = 0
+
+    def meet(need: Need) -> None:
+        nonlocal most
+        most = max(most, connection.in_flight_octets)
+        said(connection)
+        asked = need == Receive(Phase.DATA)
+        connection.receive_data(b"354 go\r\n" if asked else b"250 ok\r\n")
+
+    receipt = drive(deliver(connection, to(3000)), meet)
+    assert len(receipt.accepted) == 3000
+    assert GROUP_MAX - 50 < most < GROUP_MAX + 50
+
+
+def test_a_421_ends_a_group_that_is_larger_than_the_window() -> None:
+    """T1."""
+    connection = ready("PIPELINING")
+    heard = iter([b"250 ok\r\n250 ok\r\n421 bye\r\n"])
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(next(heard))
+
+    with pytest.raises(RecipientsRefused) as caught:
+        drive(deliver(connection, to(3000)), meet)
+    assert len(caught.value.accepted) == len(caught.value.refused) == 1
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        (f"{MAIL}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok\n{R1}\nS: 250 ok", Phase.DATA),
+    ],
+)
+@pytest.mark.parametrize("octets", [b"250 surprise\r\n", b"25", b"\r\n"])
+def test_octets_between_commands_are_an_error_with_a_phase(
+    steps: str, phase: Phase, octets: bytes
+) -> None:
+    """R11: no reply is paired with a command that had not been sent when it came."""
+    cut = script(steps)
+    last = cut.pop()
+    assert isinstance(last, S)
+    error, connection = send(to(2), [*cut, S(last.octets + octets)])
+    assert type(error) is RemoteProtocolError
+    assert error.phase is phase
+    assert error.outcome is Outcome.NOT_SENT
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        (f"{MAIL}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok\n{R1}\nS: 250 ok", Phase.DATA),
+    ],
+)
+def test_421_between_commands_is_a_lost_connection(steps: str, phase: Phase) -> None:
+    """T1: it is an answer to nothing that was said."""
+    error, connection = send(to(2), f"{steps}\nS: 421 4.3.2 bye")
+    assert type(error) is ConnectionLost
+    assert error.phase is phase
+    assert error.reply == Reply.of(421, "4.3.2 bye")
+    assert error.retry_safe
+    assert connection.is_over
+
+
+@pytest.mark.parametrize("pipelining", list(Pipelining))
+def test_a_refusal_and_the_end_arrive_together(pipelining: Pipelining) -> None:
+    """T10: the refusal came first, and says more."""
+    connection = ready("PIPELINING")
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(b"550 5.7.1 no\r\n")
+        connection.receive_eof()
+
+    with pytest.raises(SenderRefused) as caught:
+        drive(deliver(connection, to(pipelining=pipelining)), meet)
+    judge(caught.value, SenderRefused, Phase.MAIL, 550)
+    assert not connection.is_idle
+
+
+# -- data() and bdat(), when the connection breaks -------------------------------------------------
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+@pytest.mark.parametrize("words", ["", "250 ok", "554 no", "421 bye", "25", "nonsense", "354 x"])
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+def test_the_last_words_to_content_that_a_verb_sent(by: str, words: str, unsent: int) -> None:
+    connection = in_rcpt("CHUNKING")
+    dialogue = (
+        data(connection, Octets(b"x\r\n")) if by == "DATA" else bdat(connection, b"x", last=True)
+    )
+    begun = [by == "BDAT"]
+
+    def meet(need: Need) -> None:
+        said(connection)
+        if not begun[0]:
+            begun[0] = True
+            connection.receive_data(b"354 go\r\n")
+            return
+        assert need == Receive(Phase.END_OF_CONTENT)
+        end = b"\r\n" if len(words) > 2 else b""
+        connection.receive_data(words.encode() + end)
+        connection.count_unsent = lambda: unsent
+        raise ConnectionLost
+
+    if words[:3] in {"554", "421"} or (words == "250 ok" and not unsent):
+        assert str(drive(dialogue, meet)) == words
+    else:
+        with pytest.raises(ConnectionLost if unsent else DeliveryUnknown):
+            drive(dialogue, meet)
+    assert connection.is_over or not connection.is_settled
+
+
+@pytest.mark.parametrize("words", [b"552 too big\r\n", b"", b"nonsense\r\n", b"421 bye\r\n"])
+def test_the_last_words_in_the_midst_of_content(words: bytes) -> None:
+    connection = in_rcpt()
+    dialogue = data(connection, Octets(b"x" * 70 * 3000 + b"\r\n"))
+
+    def meet(need: Need) -> None:
+        said(connection)
+        if isinstance(need, Receive):
+            connection.receive_data(b"354 go\r\n")
+            return
+        connection.receive_data(words)
+        raise ConnectionLost
+
+    if words.startswith(b"552"):
+        assert drive(dialogue, meet).code == 552
+        return
+    expected = RemoteProtocolError if words.startswith(b"nonsense") else ConnectionLost
+    with pytest.raises(SMTPError) as caught:
+        drive(dialogue, meet)
+    assert type(caught.value) is expected
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+def test_bdat_chunk_by_chunk() -> None:
+    connection = in_rcpt("CHUNKING")
+    steps = [C(b"BDAT 3\r\n\0\r\n"), S(b"250 3 octets\r\n")]
+    assert run(bdat(connection, b"\0\r\n", last=False), connection, steps).code == 250
+    assert connection.state is State.CHUNKS
+    steps = [C(b"BDAT 0 LAST\r\n"), S(b"250 queued\r\n")]
+    assert run(bdat(connection, b"", last=True), connection, steps).code == 250
+    assert connection.is_idle
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_bdat_that_is_refused(last: bool) -> None:
+    connection = in_rcpt("CHUNKING")
+    line = b"BDAT 1 LAST\r\nx" if last else b"BDAT 1\r\nx"
+    steps = [C(line), S(b"552 too much\r\n")]
+    assert run(bdat(connection, b"x", last=last), connection, steps).code == 552
+    assert connection.state is State.FAILED
+    assert run(perform(connection, Rset()), connection, "C: RSET\nS: 250 ok").code == 250
+    assert connection.is_idle
+
+
+def test_bdat_needs_chunking() -> None:
+    connection = in_rcpt()
+    with pytest.raises(CapabilityMissing, match="CHUNKING") as caught:
+        run(bdat(connection, b"x", last=True), connection, "")
+    assert caught.value.capability == "CHUNKING"
+    assert connection.state is State.RCPT
+
+
+def test_a_chunk_that_is_not_the_last_and_a_lost_reply() -> None:
+    connection = in_rcpt("CHUNKING")
+    with pytest.raises(ConnectionLost) as caught:
+        run(bdat(connection, b"x", last=False), connection, [C(b"BDAT 1\r\nx"), EOF])
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+@pytest.mark.parametrize("end", [b"550 no\r\n", b"421 bye\r\n", b"250 c\r\n"])
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+def test_the_last_of_several_final_replies(by: str, end: bytes) -> None:
+    """RFC 2033 section 4.2: one for each recipient that was accepted."""
+    connection = in_rcpt("CHUNKING", count=3, protocol=Protocol.LMTP)
+    replies = S(b"250 a\r\n550 b\r\n" + end)
+    if by == "DATA":
+        steps = [C(b"DATA\r\n"), S(b"354 go\r\n"), C(b"x\r\n.\r\n"), replies]
+        reply = run(data(connection, Octets(b"x")), connection, steps)
+    else:
+        steps = [C(b"BDAT 1 LAST\r\nx"), replies]
+        reply = run(bdat(connection, b"x", last=True), connection, steps)
+    assert reply.wire() == end
+    assert connection.awaited is None

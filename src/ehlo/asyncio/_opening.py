@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from ehlo import dialogues
@@ -182,8 +183,10 @@ async def _results(
             may_reconnect=True,
         )
         while not batch.is_done:
-            async for result in session.results(batch):
-                yield result
+            # What is left early must give the session back at once, so that QUIT can be said.
+            async with aclosing(session.results(batch)) as results:
+                async for result in results:
+                    yield result
             if batch.needs_connection:
                 await session.quit()
                 try:

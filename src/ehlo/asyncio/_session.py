@@ -14,7 +14,7 @@ from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -146,7 +146,7 @@ class Session(SessionFacts):
         )
         return self.results(batch)
 
-    async def results(self, batch: dialogues.Batch[Item]) -> AsyncIterator[Result]:
+    async def results(self, batch: dialogues.Batch[Item]) -> AsyncGenerator[Result, None]:
         """Tell the results of a batch until it is done, or needs another connection.
 
         Args:

@@ -73,13 +73,17 @@ class _Job:
 
     @property
     def is_to_be_said_again(self) -> bool:
-        """Whether it failed by no fault of its own, before anything of it could arrive.
+        """Whether it failed by no fault of its own, before all of it could arrive. Once.
 
-        Either it rode behind another one, or the connection was gone before it was begun. Once.
+        Either it rode behind another one, or the server had gone away behind those before it: then
+        it depends on luck alone whether the client could hear of that in time.
         """
-        content = self.transaction.content
-        is_there = self.delivery is None or isinstance(content, Octets) or content.is_repeatable
-        return is_there and self.tries == 1 and (self.rides or self.delivery is None)
+        delivery, content = self.delivery, self.transaction.content
+        if delivery is None:
+            return self.tries == 1
+        is_there = isinstance(content, Octets) or content.is_repeatable
+        no_fault = delivery.rides or not (delivery.is_first or delivery.is_answered)
+        return is_there and self.tries == 1 and no_fault
 
 
 class Batch(Generic[_T]):
@@ -302,8 +306,18 @@ class Batch(Generic[_T]):
         except (ConnectionLost, RemoteProtocolError):
             self._flying.append(job)
             raise
-        except SMTPError as exc:
-            self._fail(job, exc)
+        except Exception as exc:  # noqa: BLE001 - of the content: this message's affair alone
+            self._fail(job, exc if isinstance(exc, SMTPError) else _unreadable(exc))
+            self._ensure_others()
+
+    def _ensure_others(self) -> None:
+        """Make sure that the Connection is there still: content that fails midway takes it along.
+
+        Raises:
+            ConnectionLost: It is not, and replies to others were due.
+        """
+        if self._flying and self.connection.is_over:
+            raise lost(self.connection, Phase.CONTENT)
 
     def _wait_for_connection(self, job: _Job) -> None:
         """Keep a message for the next Connection; where none can be had, that is the end."""
@@ -317,9 +331,10 @@ class Batch(Generic[_T]):
             yield from delivery.say(self._hear_all)
         except (ConnectionLost, RemoteProtocolError):
             raise
-        except SMTPError:
-            yield from self._hear_all()
-            yield from delivery.withdraw()
+        except Exception:
+            if not self.connection.is_over:
+                yield from self._hear_all()
+                yield from delivery.withdraw()
             raise
         self._flying.append(job)
 
@@ -425,6 +440,13 @@ _LEVELS: Final = list(Pipelining)
 def _was_too_early(job: _Job, error: SMTPError) -> bool:
     """Return whether a server refused a message because it came too soon behind another."""
     return job.rides and isinstance(error, SenderRefused) and error.reply.code in _OUT_OF_STEP
+
+
+def _unreadable(cause: Exception) -> InvalidInput:
+    """Return the error for content whose source raised: an iterable of the caller's, say."""
+    error = InvalidInput(f"the content could not be read, and was not sent: {cause!r}")
+    error.phase, error.__cause__ = Phase.CONTENT, cause
+    return error
 
 
 def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:

@@ -67,6 +67,7 @@ class ContentSender:
         self._ensure_wanted = ensure_wanted
         self._progress = progress
         self._read = 0  # octets of the content
+        self._has_ended = False
         self._check = TextCheck()
 
     def send(self) -> Dialogue[None]:
@@ -87,16 +88,17 @@ class ContentSender:
                 yield from self._by_chunks()
             else:
                 yield from self._by_one_chunk(self._size)
+            self._has_ended = True
+            self._tell()
         except BaseException as exc:
             # A trouble of the content's own: what was begun must never look like all of it.
             if not isinstance(exc, SMTPError) or isinstance(exc, InvalidInput | CapabilityMissing):
                 self._give_up()
             raise
-        self._tell()
 
     def _give_up(self) -> None:
         connection = self._connection
-        if connection.state is State.DATA or connection.owed_octets:
+        if connection.state is State.DATA or connection.owed_octets or self._has_ended:
             connection.abandon("the content could not be sent to its end")
 
     def _at_once(self, octets: bytes) -> None:

@@ -67,11 +67,13 @@ class Delivery:
     Attributes:
         transaction: As above.
         rides: Whether it was begun while replies to another one were due.
+        is_first: Whether the Connection had no transaction before it.
     """
 
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
         self.transaction = transaction
         self.rides = connection.awaited is not None
+        self.is_first = not connection.transactions
         self._connection = connection
         self._plan = Plan.of(connection, transaction)
         self._is_alone = not self.rides  # whether all replies that are due are its own
@@ -110,7 +112,7 @@ class Delivery:
             if error is trouble:
                 raise
             raise error from trouble
-        except SMTPError:
+        except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
 
@@ -325,6 +327,11 @@ class Delivery:
         self._replies.append(reply)
         if reply.code >= _REFUSALS:
             self._has_refusal = True
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the server has said anything to it."""
+        return bool(self._replies or self._finals)
 
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""

@@ -22,8 +22,9 @@ class Turn:
 
     Entering it while another dialogue is under way is an error, not a queue: two users of one
     session would each get the other's replies. On leaving, a Connection that is out of step is
-    given up, and every error says whether the session can go on. A generator that is closed before
-    its end (`GeneratorExit`) leaves like one that came to it.
+    given up, and every error says whether the session can go on. Who is interrupted gives it up in
+    any case; what a caller's own code raised (a source of messages, say) leaves it if it is idle. A
+    generator that is closed before its end (`GeneratorExit`) leaves like one that came to it.
 
     Args:
         link: The link.
@@ -54,12 +55,17 @@ class Turn:
         """End the turn."""
         self._lock.release()
         connection = self._link.connection
-        if error is not None and not isinstance(error, SMTPError | GeneratorExit):
+        if not self._may_stay(error):
             connection.abandon("the session was abandoned")
         elif self._is_unsettled():
             connection.abandon("the session is out of step")
         if isinstance(error, SMTPError):
             error.connection_usable = connection.is_in_step
+
+    def _may_stay(self, error: BaseException | None) -> bool:
+        if error is None or isinstance(error, SMTPError | GeneratorExit):
+            return True
+        return isinstance(error, Exception) and self._link.connection.is_idle
 
     def _is_unsettled(self) -> bool:
         connection = self._link.connection

@@ -81,6 +81,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmark: `-- run --quick`, `-- publish`, `-- profile W1-data-blocking`, `-- --help`."""
+    install(session, ".[bench]")
+    arguments = session.posargs or ["run"]
+    session.run("python", "-m", "benchmarks", *arguments, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """The wheel and the sdist, and what is in them."""
     install(session, "build")

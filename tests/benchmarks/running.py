@@ -60,7 +60,12 @@ class Entry:
     def as_json(self) -> dict[str, Any]:
         if self.unavailable:
             return {"unavailable": self.unavailable}
-        return {"rounds": self.rounds}
+        return {"rounds": [round_ and _shortened(round_) for round_ in self.rounds]}
+
+
+def _shortened(answer: dict[str, float]) -> dict[str, float]:
+    """Drop the digits that mean nothing."""
+    return {metric: float(f"{value:.5g}") for metric, value in answer.items()}
 
 
 def run_rounds(entries: Sequence[Entry], rounds: int, note: Callable[[str], None]) -> None:

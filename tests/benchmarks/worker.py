@@ -247,7 +247,7 @@ def micro(module: str, name: str, seconds: float, cpu: int | None) -> dict[str, 
     call, result = case()
     times: list[float] = []
     rounds = 1
-    while sum(times) < seconds:
+    while not times or sum(times) < seconds:
         begin = time.process_time()
         for _ in range(rounds):
             call()

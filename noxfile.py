@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 import zipfile
@@ -85,7 +86,8 @@ def bench(session: nox.Session) -> None:
     """The benchmark: `-- run --quick`, `-- publish`, `-- profile W1-data-blocking`, `-- --help`."""
     install(session, ".[bench]")
     arguments = session.posargs or ["run"]
-    session.run("python", "-m", "benchmarks", *arguments, env={"PYTHONPATH": "tests"})
+    path = os.pathsep.join(filter(None, ["tests", os.environ.get("PYTHONPATH")]))
+    session.run("python", "-m", "benchmarks", *arguments, env={"PYTHONPATH": path})
 
 
 @nox.session

@@ -46,6 +46,7 @@ class Entry:
         task: What the worker is told.
         prefix: A command that runs the worker elsewhere.
         measure: What gets the answer to the task.
+        is_slow: Whether the first round has to do.
         rounds: What was measured, round by round; None where a round failed.
         unavailable: Why there is nothing to measure.
     """
@@ -54,6 +55,7 @@ class Entry:
     task: dict[str, Any]
     prefix: Sequence[str] = ()
     measure: Measure = measure
+    is_slow: bool = False
     rounds: list[dict[str, float] | None] = field(default_factory=list)
     unavailable: str = ""
 
@@ -72,7 +74,7 @@ def run_rounds(entries: Sequence[Entry], rounds: int, note: Callable[[str], None
     """Measure all entries in each round, every other round in the opposite order."""
     for number in range(rounds):
         for entry in entries if number % 2 == 0 else reversed(entries):
-            if not entry.unavailable:
+            if not entry.unavailable and not (entry.is_slow and number):
                 _measure_once(entry, note)
 
 

@@ -206,17 +206,18 @@ def _is_lock_step(name: str) -> bool:
 def _far_entry(stage: Stage, row: str, name: str, messages: int, **more: Any) -> Entry:
     task = {"kind": "trips", "name": name, "messages": messages, "rtt": stage.line.rtt}
     job = stage.far_job(name, **more)
-    return Entry(row, {**task, "job": job}, stage.line.prefix)
+    is_slow = _is_lock_step(name) and messages * more.get("recipients", 1) > 1
+    entry = Entry(row, {**task, "job": job}, stage.line.prefix, is_slow=is_slow)
+    if is_slow and stage.effort.is_quick:
+        entry.unavailable = _SLOW
+    return entry
 
 
 def _few(stage: Stage) -> Iterator[Entry]:
     for name in _FAR:
         if name.rpartition("-")[2] not in _HANDED_OVER:
             yield _far_entry(stage, f"{name}/1", name, 1)
-        entry = _far_entry(stage, f"{name}/20", name, 20)
-        if _is_lock_step(name) and stage.effort.is_quick:
-            entry.unavailable = _SLOW
-        yield entry
+        yield _far_entry(stage, f"{name}/20", name, 20)
 
 
 def _many_recipients(stage: Stage) -> Iterator[Entry]:
@@ -224,12 +225,10 @@ def _many_recipients(stage: Stage) -> Iterator[Entry]:
         mode = CONTESTANTS[name].mode
         if mode in _HANDED_OVER:
             continue
-        for policy in ("deliver", "abort") if name.startswith("ehlo") else ("deliver",):
+        has_policy = name.startswith("ehlo") and mode != "lockstep"
+        for policy in ("deliver", "abort") if has_policy else ("deliver",):
             row = name if policy == "deliver" else f"{name}/abort"
-            entry = _far_entry(stage, row, name, 1, recipients=1000, on_refusal=policy)
-            if _is_lock_step(name) and (stage.effort.is_quick or policy == "abort"):
-                entry.unavailable = _SLOW
-            yield entry
+            yield _far_entry(stage, row, name, 1, recipients=1000, on_refusal=policy)
 
 
 # -- W6 to W9 ----------------------------------------------------------------------------------
@@ -324,7 +323,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
         "50 ms away: connect and send one message to 1,000 recipients",
         {"trips": "round trips"},
         _many_recipients,
-        _once,
+        _once_if_quick,
     ),
     "W6": Workload("Import: the whole process", {"cpu_ms": "CPU ms"}, _starts),
     "W7": Workload(

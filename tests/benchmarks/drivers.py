@@ -50,7 +50,7 @@ def _send_options(job: Job) -> dict[str, Any]:
     return {} if job.on_refusal == "abort" else {"on_refusal": job.on_refusal}
 
 
-def _check(job: Job, session: object) -> None:
+def _check(job: Job, session: type) -> None:
     if job.mode in MANY and not hasattr(session, "send_many"):
         raise NotAvailableError("sessions have no send_many")
 
@@ -88,6 +88,7 @@ class Blocking:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        _check(job, ehlo.blocking.Session)
         self._options = _options(job)
         self._more = _send_options(job)
 
@@ -97,7 +98,6 @@ class Blocking:
             ehlo.blocking.connect(url, tls="none", **self._options)
             for _ in range(self.job.connections)
         ]
-        _check(self.job, self._sessions[0])
 
     def run(self, count: int) -> None:
         with _content_guard(self.job):
@@ -145,6 +145,7 @@ class Asyncio(LoopDriver):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
+        _check(job, ehlo.asyncio.Session)
         self._options = _options(job)
         self._more = _send_options(job)
 
@@ -155,7 +156,6 @@ class Asyncio(LoopDriver):
             await ehlo.asyncio.connect(url, tls="none", **self._options)
             for _ in range(self.job.connections)
         ]
-        _check(self.job, self._sessions[0])
 
     @override
     async def send(self, count: int) -> None:

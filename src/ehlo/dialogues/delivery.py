@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Body, Data, Rset
 from ehlo.dialogues.content import ContentSender
-from ehlo.dialogues.exchange import GROUP_MAX, ensure_open, lost, perform, phase_of, receive_reply
+from ehlo.dialogues.exchange import (
+    GROUP_MAX,
+    ensure_open,
+    lost,
+    perform,
+    phase_of,
+    receive_reply,
+    send,
+)
 from ehlo.dialogues.needs import RECEIVE
 from ehlo.dialogues.planning import Plan
 from ehlo.dialogues.verdicts import (
@@ -206,7 +214,7 @@ class Delivery:
             raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
             ensure_open(connection, Phase.DATA)
-            connection.send(_DATA)
+            send(connection, _DATA)
             self._said += 1
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
@@ -235,6 +243,13 @@ class Delivery:
         """
         if not self._is_alone:
             return
+        self._take_unasked()
+        self._raise_refusal()
+        if self._connection.is_over:
+            raise lost(self._connection, Phase.CONTENT)
+
+    def _take_unasked(self) -> None:
+        """Take what the server says before the content has come to its end."""
         connection = self._connection
         try:
             while (event := connection.next_event()) is not NEED_DATA:
@@ -243,9 +258,6 @@ class Delivery:
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
-        self._raise_refusal()
-        if connection.is_over:
-            raise lost(connection, Phase.CONTENT)
 
     # -- Hearing ----------------------------------------------------------------------------------
 
@@ -419,12 +431,18 @@ class Delivery:
         connection = self._connection
         if connection.state is not State.BROKEN and connection.closing_reply is None:
             try:
-                self.take()
+                self._take_what_came()
             except ConnectionLost:
                 pass  # known already
             except RemoteProtocolError as exc:
                 return exc
         return None
+
+    def _take_what_came(self) -> None:
+        if self._missing():
+            self.take()
+        elif not self._end and self._is_alone:
+            self._take_unasked()
 
     def _raise_refusal(self) -> None:
         refusal = self._refusal()

@@ -203,7 +203,7 @@ def test_a_window_of_no_messages(adapter: Colour, depth: int) -> None:
 # -- What is refused, and what is wrong ----------------------------------------------------------
 
 
-REFUSED_COMMANDS: Final = {
+REFUSED_COMMANDS: Final[dict[str, type[ehlo.Refused]]] = {
     "MAIL FROM:<ada+2@example.org>": ehlo.SenderRefused,
     "RCPT TO:<bob2@example.com>": ehlo.RecipientsRefused,
 }

@@ -121,7 +121,8 @@ class Blocking:
 
     def _many(self, session: Any, count: int) -> None:
         job = self.job
-        pairs = ((job.ready, _envelope(job, number)) for number in range(count))
+        # A sequence: nobody has to wait for the next message, so several are written at once.
+        pairs = [(job.ready, _envelope(job, number)) for number in range(count)]
         for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 
@@ -189,7 +190,8 @@ class Asyncio(LoopDriver):
 
     async def _many(self, session: Any, count: int) -> None:
         job = self.job
-        pairs = ((job.ready, _envelope(job, number)) for number in range(count))
+        # A sequence: nobody has to wait for the next message, so several are written at once.
+        pairs = [(job.ready, _envelope(job, number)) for number in range(count)]
         async for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 

@@ -23,3 +23,22 @@ def delivered(maildir: Path, message_id: str, timeout: float = 20.0) -> bytes:
 def without_trace(message: bytes, first_field: bytes) -> bytes:
     """Return a delivered message from a header field on: what servers put on top is cut off."""
     return message[message.index(first_field) :]
+
+
+def all_delivered(maildir: Path, mark: bytes, count: int, timeout: float = 25.0) -> list[bytes]:
+    """Return the messages with a mark in them, as soon as so many are there; each file once."""
+    end = time.monotonic() + timeout
+    seen: set[Path] = set()
+    found: list[bytes] = []
+    while True:
+        for path in maildir.glob("new/*"):
+            if path not in seen:
+                seen.add(path)
+                octets = path.read_bytes()
+                if mark in octets:
+                    found.append(octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        if len(found) >= count:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{len(found)} of {count} were delivered to {maildir}")
+        time.sleep(0.05)

@@ -202,12 +202,15 @@ class Batch(Generic[_T]):
                 taken from the source has got its result.
             Exception: What the source raised; likewise.
         """
+        results: list[Result] = []
         try:
             while not (results := self._known()) and not self._is_stuck:
                 yield from self._advance()
+            if not self._flying:
+                yield from self._settle()  # whoever gets the results may leave it at that
         except (ConnectionLost, RemoteProtocolError) as trouble:
             self._fall(trouble)
-            results = self._known()
+            results += self._known()
         if not results and self._ended_by is not None:
             error, self._ended_by = self._ended_by, None
             self._is_exhausted = True
@@ -241,8 +244,6 @@ class Batch(Generic[_T]):
                 return
         if self._flying:
             yield from self._hear_oldest()
-        elif self._is_exhausted:
-            yield from self._settle()
 
     def _may_say(self) -> bool:
         ended = self._is_exhausted or self._ended_by is not None

@@ -205,11 +205,19 @@ class Delivery:
             awaited = connection.awaited
             raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
-            ensure_open(connection, Phase.DATA)
-            connection.send(_DATA)
-            self._said += 1
+            self._send_data()
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
+
+    def _send_data(self) -> None:
+        """Send DATA behind the replies to the envelope."""
+        ensure_open(self._connection, Phase.DATA)
+        try:
+            self._connection.send(_DATA)
+        except RemoteProtocolError as exc:
+            exc.phase = Phase.DATA
+            raise
+        self._said += 1
 
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
@@ -235,17 +243,20 @@ class Delivery:
         """
         if not self._is_alone:
             return
-        connection = self._connection
+        self._take_early()
+        self._raise_refusal()
+        if self._connection.is_over:
+            raise lost(self._connection, Phase.CONTENT)
+
+    def _take_early(self) -> None:
+        """Take what the server says before the end of the content."""
         try:
-            while (event := connection.next_event()) is not NEED_DATA:
+            while (event := self._connection.next_event()) is not NEED_DATA:
                 if isinstance(event, ReplyReceived):
                     self._note(event.reply)
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
-        self._raise_refusal()
-        if connection.is_over:
-            raise lost(connection, Phase.CONTENT)
 
     # -- Hearing ----------------------------------------------------------------------------------
 
@@ -420,6 +431,8 @@ class Delivery:
         if connection.state is not State.BROKEN and connection.closing_reply is None:
             try:
                 self.take()
+                if self._is_alone and not self._end:
+                    self._take_early()
             except ConnectionLost:
                 pass  # known already
             except RemoteProtocolError as exc:

@@ -33,6 +33,8 @@ class Octets(NamedTuple):
         not_text: Why it can travel as binary content alone (BINARYMIME), in words: a NUL, a line
             that is too long; empty for text.
         line_ends: What is known of its line ends.
+        seven_bit: Makes the same message of octets below 128, for a server without 8BITMIME; None
+            where only its maker could.
     """
 
     octets: bytes
@@ -40,6 +42,7 @@ class Octets(NamedTuple):
     has_utf8_header: bool = False
     not_text: str = ""
     line_ends: LineEnds = LineEnds.ANY
+    seven_bit: Callable[[], Octets] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

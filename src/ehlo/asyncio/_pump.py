@@ -75,7 +75,7 @@ class Pump(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._backlog = 0
         self._is_paused = False
-        self._fetching: asyncio.Task[None] | None = None
+        self._fetching: dict[AsyncSource[object], asyncio.Task[None]] = {}
         # A proactor reads ahead into the buffer while others use theirs; selectors do not.
         self._buffer = _shared.buffer if _fills_in_one_step(loop) else bytearray(_READ)
 
@@ -98,6 +98,8 @@ class Pump(asyncio.BufferedProtocol):
             with self.turn:
                 return await self.drive(dialogue, end=end)
         finally:
+            if self._fetching and not self.turn.taken:
+                await self.stop_fetching()
             if self.link.connection.is_over and not self.turn.taken:
                 await self.close()
 
@@ -189,23 +191,23 @@ class Pump(asyncio.BufferedProtocol):
 
     def _fetch(self, source: AsyncSource[object]) -> None:
         """Let a task of its own await the source; it outlives the need that a reply ends early."""
-        # A reply may have had the last item taken before the loop told that its task is done.
-        if (self._fetching is None or self._fetching.done()) and not source.is_ready:
-            self._fetching = self._loop.create_task(source.fetch())
-            self._fetching.add_done_callback(self._fetched)
+        if source not in self._fetching and not source.is_ready:
+            task = self._fetching[source] = self._loop.create_task(source.fetch())
+            task.add_done_callback(lambda _: self._fetched(source))
 
-    def _fetched(self, task: asyncio.Task[None]) -> None:
-        if self._fetching is task:
-            self._fetching = None
-        if not task.cancelled():
-            self._proceed()
+    def _fetched(self, source: AsyncSource[object]) -> None:
+        del self._fetching[source]
+        if isinstance(self._need, Fetch):
+            self._fetch(self._need.source)  # what this one brought may have been taken already
+        self._proceed()
 
     async def stop_fetching(self) -> None:
         """Cancel what is being awaited for a dialogue that will not go on."""
-        task = self._fetching
-        if task is not None:
+        tasks = list(self._fetching.values())
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _proceed(self) -> None:
         """Look whether what happened has met the need."""

@@ -7,14 +7,21 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat, Body, Data, Rset
 from ehlo.content import Octets
 from ehlo.dialogues.content import ContentSender, send_at_once
-from ehlo.dialogues.exchange import GROUP_MAX, lost, perform, phase_of, receive_reply
+from ehlo.dialogues.exchange import (
+    GROUP_MAX,
+    ensure_open,
+    lost,
+    perform,
+    phase_of,
+    receive_reply,
+    send,
+)
 from ehlo.dialogues.needs import RECEIVE
 from ehlo.dialogues.planning import Plan
 from ehlo.dialogues.verdicts import (
@@ -107,10 +114,11 @@ class Delivery:
             yield from self.hear()
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
-            with suppress(ConnectionLost, RemoteProtocolError):
-                if self.take():  # the last words of a server that broke off
-                    return self.result()
             error = self.resolved(trouble)
+            if not self._connection.is_over:
+                self._connection.abandon("the connection was lost")
+            if error is None:
+                return self.result()
             if error is trouble:
                 raise
             raise error from trouble
@@ -154,7 +162,7 @@ class Delivery:
             RemoteProtocolError: As for `say`.
         """
         transaction, plan, connection = self.transaction, self._plan, self._connection
-        content = transaction.content
+        content = plan.content
         if not (self._content_rides and isinstance(content, Octets)) or transaction.progress:
             return False
         encoded = encode_whole(content.octets, plan.framing, plan.line_ends)
@@ -203,7 +211,18 @@ class Delivery:
         self._said = connection.send_some(commands, most)
         while self._said < len(commands) and self._is_awaited:
             yield from self._hear_one(hear_older)
+            self._send_more(commands, most)
+
+    def _send_more(self, commands: list[Command], most: int) -> None:
+        """Send more of a group, unless the server has closed the session meanwhile."""
+        connection, phase = self._connection, phase_of(commands[self._said].verb)
+        if connection.awaited is None:
+            ensure_open(connection, phase)
+        try:
             self._said = connection.send_some(commands, most, self._said)
+        except RemoteProtocolError as exc:
+            exc.phase = phase
+            raise
 
     def _hear_one(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait until at least one more reply is there; take all that have come."""
@@ -225,16 +244,18 @@ class Delivery:
                 yield RECEIVE[self._phase()]
         self._raise_refusal()
         if connection.is_over:
-            raise lost(connection, self._phase())
+            awaited = connection.awaited
+            raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
-            connection.send(_DATA)
+            ensure_open(connection, Phase.DATA)
+            send(connection, _DATA)
             self._said += 1
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
 
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
-        content = transaction.content
+        content = plan.content
         if (
             isinstance(content, Octets)
             and len(content.octets) <= PIECE
@@ -267,6 +288,13 @@ class Delivery:
         """
         if not self._is_alone:
             return
+        self._take_unasked()
+        self._raise_refusal()
+        if self._connection.is_over:
+            raise lost(self._connection, Phase.CONTENT)
+
+    def _take_unasked(self) -> None:
+        """Take what the server says before the content has come to its end."""
         connection = self._connection
         try:
             while (event := connection.next_event()) is not NEED_DATA:
@@ -275,9 +303,6 @@ class Delivery:
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
-        self._raise_refusal()
-        if connection.is_over:
-            raise lost(connection, Phase.CONTENT)
 
     # -- Hearing ----------------------------------------------------------------------------------
 
@@ -354,7 +379,9 @@ class Delivery:
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
-        return Phase.END_OF_CONTENT if awaited is None else phase_of(awaited.verb)
+        if awaited is None:
+            return Phase.END_OF_CONTENT if self._end else Phase.CONTENT
+        return phase_of(awaited.verb)
 
     def _note(self, reply: Reply) -> None:
         self._replies.append(reply)
@@ -406,23 +433,27 @@ class Delivery:
         finals = self._finals
         return next((reply for reply in reversed(finals) if reply.is_positive), finals[-1])
 
-    def resolved(self, trouble: SMTPError) -> SMTPError:
+    def resolved(self, trouble: SMTPError) -> SMTPError | None:
         """Return what a trouble of the connection means for this message.
 
-        A refusal that came before the line broke says more than that it broke. Where the end of the
-        content may have reached the server, what is lost is not "not sent" any more.
+        What the server said before the line broke says more than that it broke. Where the end of
+        the content may have reached the server, what is lost is not "not sent" any more.
 
         Args:
             trouble: What happened to the connection.
 
         Returns:
-            The error to raise: the trouble itself if the message was certainly not sent.
+            The error to raise: the trouble itself if the message was certainly not sent; None if
+            the server has taken it.
         """
+        connection = self._connection
+        may_have_arrived = 0 < self._end <= connection.left_octets
+        trouble = self._take_last_words() or trouble
         refusal = self._refusal()
         if refusal is not None:
             return refusal
-        connection = self._connection
-        may_have_arrived = 0 < self._end <= connection.left_octets
+        if self._end and may_have_arrived and not self._missing():
+            return None
         # RFC 5321 section 3.8: behind a 421 nothing is done any more.
         was_ended = connection.closing_reply is not None and not self._finals
         if not may_have_arrived or was_ended:
@@ -430,6 +461,30 @@ class Delivery:
         takers, refused = split(self._rcpts())
         finals = dict(zip(takers, self._finals, strict=False))
         return unknown(trouble, finals | refused)
+
+    def _take_last_words(self) -> SMTPError | None:
+        """Take the replies that came before the connection broke, if they are to this delivery.
+
+        Behind a 421 they may be to anything: this delivery does not hear all that are its own.
+
+        Returns:
+            Why they make no sense, if they make none.
+        """
+        connection = self._connection
+        if connection.state is not State.BROKEN and connection.closing_reply is None:
+            try:
+                self._take_what_came()
+            except ConnectionLost:
+                pass  # known already
+            except RemoteProtocolError as exc:
+                return exc
+        return None
+
+    def _take_what_came(self) -> None:
+        if self._missing():
+            self.take()
+        elif not self._end and self._is_alone:
+            self._take_unasked()
 
     def _raise_refusal(self) -> None:
         refusal = self._refusal()
@@ -475,8 +530,10 @@ class Delivery:
             return self._late_refusal(finals)
         if finals[0].is_positive:
             return None
-        phase = Phase.END_OF_CONTENT if self._end else Phase.CONTENT
-        return content_refused(finals[0], phase, self._end_command())
+        is_data = self._plan.framing is Framing.DATA
+        if self._end:
+            return content_refused(finals[0], Phase.END_OF_CONTENT, "." if is_data else "BDAT")
+        return content_refused(finals[0], Phase.CONTENT, "DATA" if is_data else "BDAT")
 
     def _late_refusal(self, finals: list[Reply]) -> SMTPError | None:
         """Return what LMTP's final replies refuse, when all have come (RFC 2033 section 4.2)."""
@@ -485,9 +542,6 @@ class Delivery:
             return None
         replies = dict(zip(takers, finals, strict=False))
         return recipients_refused(replies, self.transaction.on_refusal, Phase.END_OF_CONTENT)
-
-    def _end_command(self) -> str:
-        return "." if self._plan.framing is Framing.DATA else "BDAT"
 
     # -- Leaving ----------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     """The commands of one transaction with one server, and how its content travels.
 
     Attributes:
+        content: The content, in the form that goes to this server.
         mail: The MAIL command.
         rcpts: The RCPT commands, in the order of the envelope.
         framing: How the content travels.
@@ -51,6 +52,7 @@ class Plan(NamedTuple):
         line_ends: What is known of its line ends.
     """
 
+    content: Content
     mail: Mail
     rcpts: list[Rcpt]
     framing: Framing
@@ -78,13 +80,13 @@ class Plan(NamedTuple):
             InvalidInput: The content cannot be sent as it is.
         """
         offered = connection.capabilities
-        envelope, content = transaction.envelope, transaction.content
-        framing = _framing(offered, transaction)
+        envelope, content = transaction.envelope, _fit(transaction.content, offered)
+        framing = _framing(offered, content, transaction.body)
         size, line_ends = _size(content, framing)
         _check_size(offered, size)
         is_ascii = not envelope.needs_smtputf8
         utf8 = not (is_ascii and not content.has_utf8_header) and _needs_smtputf8(
-            offered, transaction
+            offered, envelope, content
         )
         if utf8:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
@@ -95,15 +97,22 @@ class Plan(NamedTuple):
             sender = None if sender is None else sender.to_ascii()
             recipients = tuple(recipient.to_ascii() for recipient in recipients)
         declared = size if "SIZE" in offered.keywords else None
-        body = _body(offered, transaction, framing)
+        body = _body(offered, content, transaction.body, framing)
         mail = Mail(sender, declared, body, utf8, envelope.options)
         rcpts = list(map(Rcpt, recipients, envelope.rcpt_options))
-        return cls(mail, rcpts, framing, size, line_ends)
+        return cls(content, mail, rcpts, framing, size, line_ends)
 
 
-def _framing(offered: Capabilities, transaction: Transaction) -> Framing:
-    why = transaction.content.not_text
-    if why or transaction.body is Body.BINARY_MIME:
+def _fit(content: Content, offered: Capabilities) -> Content:
+    """Return content in the form that fits the server, if there is more than one."""
+    if not content.is_eight_bit or offered.eight_bit_mime or not isinstance(content, Octets):
+        return content
+    return content if content.seven_bit is None else content.seven_bit()
+
+
+def _framing(offered: Capabilities, content: Content, body: Body | None) -> Framing:
+    why = content.not_text
+    if why or body is Body.BINARY_MIME:
         if offered.binary_mime:
             return Framing.BINARY
         if why:
@@ -133,28 +142,29 @@ def _check_size(offered: Capabilities, size: int | None) -> None:
         raise CapabilityMissing(msg, capability="SIZE", phase=Phase.MAIL)
 
 
-def _body(offered: Capabilities, transaction: Transaction, framing: Framing) -> Body | None:
+def _body(
+    offered: Capabilities, content: Content, body: Body | None, framing: Framing
+) -> Body | None:
     """Return how the content is declared; content that was not read yet may be anything."""
     if framing is Framing.BINARY:
         return Body.BINARY_MIME
-    eight_bit = transaction.content.is_eight_bit
-    if eight_bit is False and transaction.body is None:
+    eight_bit = content.is_eight_bit
+    if eight_bit is False and body is None:
         return None
-    if transaction.body is Body.EIGHT_BIT_MIME or eight_bit:
+    if body is Body.EIGHT_BIT_MIME or eight_bit:
         require(offered, "8BITMIME", "content with octets above 127")
         return Body.EIGHT_BIT_MIME
     if eight_bit is None and offered.eight_bit_mime:
         return Body.EIGHT_BIT_MIME
-    return transaction.body if offered.eight_bit_mime else None
+    return body if offered.eight_bit_mime else None
 
 
-def _needs_smtputf8(offered: Capabilities, transaction: Transaction) -> bool:
+def _needs_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
     """Return whether to ask for SMTPUTF8.
 
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
-    envelope = transaction.envelope
-    if transaction.content.has_utf8_header:
+    if content.has_utf8_header:
         return True
     if not envelope.needs_smtputf8:
         return False

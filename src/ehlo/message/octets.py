@@ -27,7 +27,6 @@ _MESSAGE_ID: Final = re.compile(
 # The field as nearly everybody writes it, in a header whose lines end as they should.
 _CRLF: Final = b"\r\n"
 _USUAL: Final = b"\r\nMessage-ID: <"
-_USUAL_END: Final = b"\r\n\r\n"
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
 _IN_BRACKETS: Final = re.compile(rb"<[!-;=?-~]+>")
 
@@ -144,7 +143,7 @@ def message_id_of(content: bytes) -> str | None:
         The identifier with its angle brackets; None if there is none that can be shown.
     """
     start = content.find(_USUAL, 0, _HEADER_MAX)
-    if start > 0 and content.find(_USUAL_END, 0, start) < 0:
+    if start > 0 and _is_plain_header(content[: start + len(_CRLF)]):
         found = _IN_BRACKETS.match(content, start + len(_USUAL) - 1)
         if found and content.startswith(_CRLF, found.end()):
             return found[0].decode("ascii")
@@ -154,6 +153,13 @@ def message_id_of(content: bytes) -> str | None:
     field = _MESSAGE_ID.search(header.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     identifier = _IN_BRACKETS.search(field[1]) if field else None
     return identifier[0].decode("ascii") if identifier else None
+
+
+def _is_plain_header(octets: bytes) -> bool:
+    """Return whether the header has not ended there, and a Message-ID was not among its fields."""
+    if octets.startswith((b"\n", b"\r")) or b"message-id" in octets.lower():
+        return False
+    return not any(mark in octets for mark in _EMPTY_LINES)
 
 
 def _header(content: bytes) -> bytes:

@@ -33,6 +33,9 @@ class Mode(Enum):
     """Plaintext where a TLS handshake is due: nothing that may be looked at."""
     CLOSED = auto()
 
+    # Members are singletons. Enum's own hash is a Python function, and every step looks up one.
+    __hash__ = object.__hash__
+
 
 class Stage(Enum):
     """How far a session has come (RFC 5321 section 4.1.4)."""
@@ -47,6 +50,8 @@ class Stage(Enum):
     """Content is coming in by BDAT."""
     FAILED = auto()
     """A chunk was refused: RSET is due (RFC 3030 section 2)."""
+
+    __hash__ = object.__hash__
 
 
 def _nothing() -> None:

@@ -93,7 +93,9 @@ def test_a_text_is_no_message_and_the_error_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("message", [None, 5, object()])
 def test_other_types_are_type_errors(message: Any) -> None:
-    with pytest.raises(TypeError, match="a message is a Message, an EmailMessage, bytes, a binary file or"):
+    with pytest.raises(
+        TypeError, match="a message is a Message, an EmailMessage, bytes, a binary file or"
+    ):
         prepared(message, ENVELOPE)
 
 

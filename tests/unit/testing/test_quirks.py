@@ -304,6 +304,19 @@ def test_who_waits_is_greeted(quirk: Quirk) -> None:
     assert connection.data_to_send().count(b"250 ") == 3
 
 
+@pytest.mark.parametrize(("dialect", "hello"), [("esmtp", b"EHLO c\r\n"), ("lmtp", b"LHLO c\r\n")])
+def test_content_for_nobody_has_one_reply(dialect: str, hello: bytes) -> None:
+    options = ServerOptions(
+        quirks=(Quirk.NO_RECIPIENTS_354,),
+        dialect=dialect,  # type: ignore[arg-type]
+        capabilities=("PRDR",),
+    )
+    connection = ServerConnection(options)
+    connection.receive_data(hello + MAIL[:-2] + b" PRDR\r\nDATA\r\n.\r\n")
+    assert connection.data_to_send().endswith(b"\r\n554 No valid recipients\r\n")
+    assert not connection.messages
+
+
 def test_exim_without_a_refusal_says_it_in_one_line() -> None:
     options = ServerOptions(quirks=(Quirk.NO_RECIPIENTS_503_WITH_REASON,))
     connection = ServerConnection(options)

@@ -129,7 +129,8 @@ def wire_together(commands: Sequence[Command]) -> tuple[bytes, list[int]] | None
     lines = [command._line() for command in commands]  # noqa: SLF001 - of this module's own class
     joined = " ".join(lines)
     lengths = [len(line) + 2 for line in lines]
-    if not (joined.isascii() and joined.isprintable() and max(lengths) <= COMMAND_LINE_MAX):
+    is_short = len(joined) + 2 <= COMMAND_LINE_MAX or max(lengths) <= COMMAND_LINE_MAX
+    if not (is_short and joined.isascii() and joined.isprintable()):
         return None
     lines.append("")
     return "\r\n".join(lines).encode("ascii"), lengths

@@ -79,6 +79,26 @@ class Delivery:
         is_first: Whether the Connection had no transaction before it.
     """
 
+    __slots__ = (
+        "_begun",
+        "_connection",
+        "_end",
+        "_ended",
+        "_has_refusal",
+        "_heard",
+        "_is_alone",
+        "_message_id",
+        "_plan",
+        "_replies",
+        "_resets",
+        "_said",
+        "_sender",
+        "_wanted",
+        "is_first",
+        "rides",
+        "transaction",
+    )
+
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
         plan = Plan.of(connection, transaction)
         self.transaction = transaction
@@ -98,7 +118,7 @@ class Delivery:
         self._has_refusal = False
         self._sender: ContentSender | None = None
         self._message_id = transaction.message_id
-        self._times = [0.0, 0.0, 0.0, 0.0]
+        self._begun = self._wanted = self._ended = self._heard = 0.0
 
     def run(self) -> Dialogue[Receipt]:
         """Say and hear everything, and leave the Connection idle or over.
@@ -143,14 +163,14 @@ class Delivery:
         """
         if self.say_at_once():
             return
-        self._note_time(0)
+        self._begun = self._now()
         yield from self._send_envelope(hear_older)
         if not self._content_rides:
             yield from self._hear_envelope(hear_older)
-        self._note_time(1)
+        self._wanted = self._now()
         yield from self._send_content()
         self._end = self._connection.queued_octets
-        self._note_time(2)
+        self._ended = self._now()
 
     def say_at_once(self) -> bool:
         """Send envelope and content in one go, where nothing needs to be waited for.
@@ -173,7 +193,7 @@ class Delivery:
         self._said = len(commands) - 1
         self._end = connection.queued_octets
         if transaction.clock is not None:
-            self._times = [transaction.clock()] * 4
+            self._begun = self._wanted = self._ended = transaction.clock()
         return True
 
     def _envelope(self) -> list[Command]:
@@ -326,10 +346,9 @@ class Delivery:
             ConnectionLost: No more will come.
             RemoteProtocolError: What came makes no sense.
         """
-        connection = self._connection
         try:
             while missing := self._missing():
-                replies = connection.next_replies(missing)
+                replies = self._connection.next_replies(missing)
                 if not replies:
                     return self._take_event()
                 self._replies += replies
@@ -341,7 +360,7 @@ class Delivery:
             raise
         if not self._end:
             return False
-        self._note_time(3)
+        self._heard = self._now()
         return True
 
     def _take_event(self) -> bool:
@@ -565,13 +584,12 @@ class Delivery:
 
     # -- Times ------------------------------------------------------------------------------------
 
-    def _note_time(self, number: int) -> None:
+    def _now(self) -> float:
         clock = self.transaction.clock
-        if clock is not None:
-            self._times[number] = clock()
+        return 0.0 if clock is None else clock()
 
     def _timings(self) -> Timings | None:
         if self.transaction.clock is None:
             return None
-        start, envelope, content, reply = self._times
-        return Timings(envelope - start, content - envelope, reply - content)
+        begun, wanted, ended = self._begun, self._wanted, self._ended
+        return Timings(wanted - begun, ended - wanted, self._heard - ended)

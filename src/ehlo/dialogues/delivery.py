@@ -229,7 +229,7 @@ class Delivery:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
         self._said = connection.send_some(commands, most)
-        while self._said < len(commands) and self._is_awaited:
+        while self._said < len(commands) and connection.awaits_reply:
             yield from self._hear_one(hear_older)
             self._send_more(commands, most)
 
@@ -259,9 +259,10 @@ class Delivery:
         connection = self._connection
         if not self._is_alone:
             yield from self._hear_one(hear_older)
-        while self._is_awaited and not self.take():
-            if self._is_awaited:
+        while connection.awaits_reply:
+            if connection.needs_data:
                 yield RECEIVE[self._phase()]
+            self.take()
         self._raise_refusal()
         if connection.is_over:
             awaited = connection.awaited
@@ -308,7 +309,8 @@ class Delivery:
         """
         if not self._is_alone:
             return
-        self._take_unasked()
+        if not self._connection.needs_data:
+            self._take_unasked()
         self._raise_refusal()
         if self._connection.is_over:
             raise lost(self._connection, Phase.CONTENT)
@@ -333,6 +335,9 @@ class Delivery:
             ConnectionLost: The connection is gone; `resolved` says what that means.
             RemoteProtocolError: The server broke the protocol; likewise.
         """
+        connection = self._connection
+        if connection.needs_data and not connection.is_over:
+            yield RECEIVE[self._phase()]
         while not self.take():
             yield RECEIVE[self._phase()]
 
@@ -346,6 +351,7 @@ class Delivery:
             ConnectionLost: No more will come.
             RemoteProtocolError: What came makes no sense.
         """
+        is_smtp = self._connection.protocol is Protocol.SMTP
         try:
             while missing := self._missing():
                 replies = self._connection.next_replies(missing)
@@ -355,6 +361,8 @@ class Delivery:
                 for reply in replies:
                     if reply.code >= _REFUSALS:
                         self._has_refusal = True
+                if len(replies) == missing and is_smtp:
+                    break
         except RemoteProtocolError as exc:
             exc.phase = self._phase()
             raise
@@ -390,11 +398,6 @@ class Delivery:
     def _finals(self) -> list[Reply]:
         """The replies to the end of the content."""
         return self._replies[self._before_end :]
-
-    @property
-    def _is_awaited(self) -> bool:
-        connection = self._connection
-        return connection.awaited is not None and not connection.is_over
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited

@@ -152,6 +152,11 @@ class Connection:
         return self._in_flight[0][0] if self._in_flight else None
 
     @property
+    def awaits_reply(self) -> bool:
+        """Whether a reply is due, and the session is not over."""
+        return bool(self._in_flight) and self._state not in _OVER
+
+    @property
     def in_flight_octets(self) -> int:
         """How many octets of commands are in flight, to bound a group (RFC 2920 section 3.1)."""
         return self._in_flight_octets
@@ -187,7 +192,9 @@ class Connection:
 
         This alone decides whether a connection may be used again.
         """
-        return self._state is State.READY and self.is_in_step
+        if self._state is not State.READY or self._in_flight or self._outgoing or self._owed:
+            return False
+        return not (self._parser.has_residue or self._eof)
 
     @property
     def is_over(self) -> bool:

@@ -182,9 +182,9 @@ def _checked(
     recipients: RecipientLike | Iterable[RecipientLike],
 ) -> tuple[tuple[Address, ...], tuple[RcptOptions, ...]]:
     """Return the recipients, each once, and the options of each."""
-    only = recipients
-    if type(recipients) is list and len(recipients) == 1:
-        only = recipients[0]
+    only: object = recipients
+    if type(recipients) is list and len(recipients) == 1:  # pyright: ignore[reportUnknownArgumentType]
+        only = recipients[0]  # pyright: ignore[reportUnknownVariableType]
     if type(only) is str:  # the most usual case: nothing to compare, nothing to merge
         return (Address(only),), _NO_OPTIONS
     unique = _unique(recipients)

@@ -7,8 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
-from ehlo.commands._command import wire_together
+from ehlo.commands import Bdat, Command, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
 from ehlo.content import LineEnds
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
@@ -23,7 +22,6 @@ from ehlo.wire import BadReply, ContentEncoder, Framing, ReplyParser, encode_who
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ehlo.commands import Command
     from ehlo.secret import Secret
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
@@ -310,7 +308,7 @@ class Connection:
             self.assert_in_step()
         elif in_flight[-1][0].ends_group:
             return False
-        wired = wire_together(commands)
+        wired = Command.wire_together(commands)
         if wired is None or self._in_flight_octets + len(wired[0]) > in_flight_max:
             return False
         octets, lengths = wired

@@ -115,7 +115,8 @@ class Connection:
         self._ready = self._parser.ready  # parsed, not yet told
         self._state: State = State.CONNECTED
         self._projected: State = State.GREETED
-        self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
+        self._in_flight: deque[Command] = deque([Greeting()])
+        self._lengths: deque[int] = deque([0])  # of each command in flight: its octets
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
@@ -142,12 +143,12 @@ class Connection:
     @property
     def in_flight(self) -> tuple[Command, ...]:
         """The commands whose replies are due, oldest first."""
-        return tuple(command for command, _ in self._in_flight)
+        return tuple(self._in_flight)
 
     @property
     def awaited(self) -> Command | None:
         """The command whose reply is due next; None if no reply is due."""
-        return self._in_flight[0][0] if self._in_flight else None
+        return self._in_flight[0] if self._in_flight else None
 
     @property
     def awaits_reply(self) -> bool:
@@ -306,13 +307,14 @@ class Connection:
             return False
         if not in_flight:
             self.assert_in_step()
-        elif in_flight[-1][0].ends_group:
+        elif in_flight[-1].ends_group:
             return False
         wired = Command.wire_together(commands)
         if wired is None or self._in_flight_octets + len(wired[0]) > in_flight_max:
             return False
         octets, lengths = wired
-        in_flight += zip(commands, lengths, strict=True)
+        in_flight += commands
+        self._lengths += lengths
         self._in_flight_octets += len(octets)
         self._projected = target
         self._outgoing += (octets, content) if content else (octets,)
@@ -361,7 +363,8 @@ class Connection:
         """Note that a command is in flight."""
         row = TABLE[self._projected, command.verb]
         self._projected = row.success
-        self._in_flight.append((command, octets))
+        self._in_flight.append(command)
+        self._lengths.append(octets)
         self._in_flight_octets += octets
 
     def _objection(self, command: Command) -> str:
@@ -376,7 +379,7 @@ class Connection:
     def _group_objection(self) -> str:
         """Return why no command may follow those in flight (RFC 2920)."""
         if self._in_flight:
-            last = self._in_flight[-1][0]
+            last = self._in_flight[-1]
             if last.ends_group:
                 return f"the reply to {last.shown.partition(' ')[0]} must come first"
             if not self.capabilities.pipelining:
@@ -510,7 +513,7 @@ class Connection:
             if isinstance(ahead, BadReply):
                 self._break(ahead.why, b"" if self._secrets else ahead.octets)
             if self._in_flight:
-                return ReplyReceived(self._in_flight[0][0], self._replied(ahead))
+                return ReplyReceived(self._in_flight[0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
                 return self._unasked(ahead)
             # A server's last words, behind 421 or QUIT, change nothing.
@@ -520,6 +523,7 @@ class Connection:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
         self._state = self._projected = State.CLOSED
         self._in_flight.clear()
+        self._lengths.clear()
         self._in_flight_octets = 0
         self.ending = self.ending or "the server closed the connection"
         self._note(self.ending)
@@ -568,24 +572,25 @@ class Connection:
         due = most
         while due and ready and in_flight:
             ahead = ready[0]
-            digit, to = _HOPED.get((state, in_flight[0][0].verb), _NEVER)
+            digit, to = _HOPED.get((state, in_flight[0].verb), _NEVER)
             if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
             due -= 1
             state = to
             replies.append(ahead)
             ready.popleft()
-            self._in_flight_octets -= in_flight.popleft()[1]
+            in_flight.popleft()
+            self._in_flight_octets -= self._lengths.popleft()
         self._state = state
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""
-        command, octets = self._in_flight[0]
+        command = self._in_flight[0]
         verb = command.verb
         if verb in _FINAL and self._is_one_of_several(reply):
             return self._told(reply)
         self._in_flight.popleft()
-        self._in_flight_octets -= octets
+        self._in_flight_octets -= self._lengths.popleft()
         came = reply
         if self._secrets or self._trace is not None:
             scrubbed = self._told(reply)
@@ -624,7 +629,8 @@ class Connection:
         row = TABLE[self._state, verb]
         state = row.next_state(reply)
         if state is None:
-            self._in_flight.appendleft((command, 0))
+            self._in_flight.appendleft(command)
+            self._lengths.appendleft(0)
             why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
             self._break(why, reply=reply)
         self._state = state
@@ -662,7 +668,7 @@ class Connection:
     def _refold(self) -> None:
         """Set the sender's cursor anew: the replies took another way than it had assumed."""
         projected = self._state
-        for command, _ in self._in_flight:
+        for command in self._in_flight:
             row = TABLE.get((projected, command.verb))
             projected = projected if row is None else row.success
         self._projected = projected
@@ -738,6 +744,7 @@ class Connection:
             self._state = self._projected = State.CLOSED
             self._outgoing.clear()
             self._in_flight.clear()
+            self._lengths.clear()
             self._in_flight_octets = self._owed = 0
 
     def _note(self, text: str) -> None:
@@ -750,7 +757,7 @@ class Connection:
         if octets:
             shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
-        command = self._in_flight[0][0].shown if self._in_flight else None
+        command = self._in_flight[0].shown if self._in_flight else None
         self._state = self._projected = State.BROKEN
         self._note(f"protocol error: {self.ending}")
         msg = f"the server broke the protocol: {self.ending}"

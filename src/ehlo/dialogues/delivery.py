@@ -211,13 +211,12 @@ class Delivery:
     @property
     def _content_rides(self) -> bool:
         """Whether the content leaves with the envelope: small chunks at continuous level."""
-        return (
-            self.transaction.pipelining is Pipelining.CONTINUOUS
-            and self._plan.framing is not Framing.DATA
-            and self._plan.is_small
-            and self._plan_is_fixed
-            and self._connection.capabilities.pipelining
-        )
+        if self.transaction.pipelining is not Pipelining.CONTINUOUS:
+            return False
+        plan = self._plan
+        if plan.framing is Framing.DATA or plan.size is None or plan.size > PIECE:
+            return False
+        return self._plan_is_fixed and self._connection.capabilities.pipelining
 
     def _send_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Send the envelope as a group (RFC 2920), or one by one where that is not possible.

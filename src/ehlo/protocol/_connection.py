@@ -116,7 +116,9 @@ class Connection:
         self._state: State = State.CONNECTED
         self._projected: State = State.GREETED
         self._in_flight: deque[Command] = deque([Greeting()])
-        self._lengths: deque[int] = deque([0])  # of each command in flight: its octets
+        self._lengths: deque[int] = deque(
+            [-2]
+        )  # of each command in flight: its octets, less the line end
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
@@ -364,7 +366,7 @@ class Connection:
         row = TABLE[self._projected, command.verb]
         self._projected = row.success
         self._in_flight.append(command)
-        self._lengths.append(octets)
+        self._lengths.append(octets - 2)
         self._in_flight_octets += octets
 
     def _objection(self, command: Command) -> str:
@@ -569,18 +571,19 @@ class Connection:
         ready, in_flight, state = self._ready, self._in_flight, self._state
         if self._owed or state not in _OPEN:
             return
-        due = most
-        while due and ready and in_flight:
+        octets, lengths = 0, self._lengths
+        while most and ready and in_flight:
             ahead = ready[0]
             digit, to = _HOPED.get((state, in_flight[0].verb), _NEVER)
             if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
-            due -= 1
+            most -= 1
             state = to
+            octets += lengths.popleft() + 2
             replies.append(ahead)
             ready.popleft()
             in_flight.popleft()
-            self._in_flight_octets -= self._lengths.popleft()
+        self._in_flight_octets -= octets
         self._state = state
 
     def _replied(self, reply: Reply) -> Reply:
@@ -590,7 +593,7 @@ class Connection:
         if verb in _FINAL and self._is_one_of_several(reply):
             return self._told(reply)
         self._in_flight.popleft()
-        self._in_flight_octets -= self._lengths.popleft()
+        self._in_flight_octets -= self._lengths.popleft() + 2
         came = reply
         if self._secrets or self._trace is not None:
             scrubbed = self._told(reply)
@@ -630,7 +633,7 @@ class Connection:
         state = row.next_state(reply)
         if state is None:
             self._in_flight.appendleft(command)
-            self._lengths.appendleft(0)
+            self._lengths.appendleft(-2)
             why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
             self._break(why, reply=reply)
         self._state = state

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 import zipfile
@@ -78,6 +79,15 @@ def docs(session: nox.Session) -> None:
     install(session, "-e", ".[docs]")
     options = ("-n", "-W", "--keep-going", "-q")
     session.run("sphinx-build", *options, "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmark: `-- run --quick`, `-- publish`, `-- profile W1-data-blocking`, `-- --help`."""
+    install(session, ".[bench]")
+    arguments = session.posargs or ["run"]
+    path = os.pathsep.join(filter(None, ["tests", os.environ.get("PYTHONPATH")]))
+    session.run("python", "-m", "benchmarks", *arguments, env={"PYTHONPATH": path})
 
 
 @nox.session

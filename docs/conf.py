@@ -24,12 +24,13 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(None|bool|bytes|bytearray|dict|float|frozenset|int|list|memoryview|object|set|str|tuple|type)",
     ),
-    (r"py:class", r"datetime|EmailMessage|Path(Like)?"),
+    (r"py:class", r"datetime|timedelta|EmailMessage|Path(Like)?"),
     (r"py:(class|exc)", r"[A-Z]\w*(Error|Warning)"),
     # Aliases and helpers that are no public names of their own; the pages say what they stand for.
-    (r"py:class", r"AddressLike|ConnectOptions|Connecting|Mailbox(Like|es)|Sendable"),
-    (r"py:class", r"Callable\[\[\]|Mapping\[str"),
-    (r"py:(class|obj)", r"(ehlo\.dialogues\.needs\.)?_T"),
+    (r"py:class", r"AddressLike|ConnectOptions|Connecting|Item|Mailbox(Like|es)|Sendable"),
+    (r"py:class", r"Content|Progress|(ehlo\.message\.streams\.)?Readable|SocketName"),
+    (r"py:class", r"Callable\[\[.*|Mapping\[str|tuple\[\w+|Sendable \| .*"),
+    (r"py:(class|obj)", r"(ehlo\.[\w.]+\.)?_T(_co)?"),
 ]
 # "Session" in an annotation is the one of its own module; Sphinx finds that of both adapters.
 suppress_warnings = ["ref.python"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,8 +22,7 @@ class LineEnds(Enum):
     CRLF = "CRLF alone, the last line included"
 
 
-@dataclass(frozen=True, slots=True)
-class Octets:
+class Octets(NamedTuple):
     """Content that is in memory as a whole.
 
     Attributes:
@@ -34,6 +33,8 @@ class Octets:
         not_text: Why it can travel as binary content alone (BINARYMIME), in words: a NUL, a line
             that is too long; empty for text.
         line_ends: What is known of its line ends.
+        seven_bit: Makes the same message of octets below 128, for a server without 8BITMIME; None
+            where only its maker could.
     """
 
     octets: bytes
@@ -41,6 +42,7 @@ class Octets:
     has_utf8_header: bool = False
     not_text: str = ""
     line_ends: LineEnds = LineEnds.ANY
+    seven_bit: Callable[[], Octets] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

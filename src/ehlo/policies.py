@@ -96,6 +96,8 @@ def chosen(policy: type[_Policy], value: str) -> _Policy:
     Raises:
         InvalidInput: No such member; the message lists the right ones.
     """
+    if isinstance(value, policy):
+        return value
     try:
         return policy(value)
     except ValueError:

@@ -497,8 +497,7 @@ def expected_of_recipient(behind: int, fault: str) -> Outcome:
     """Return what is to be reported of a recipient so many replies behind the fault."""
     if behind < 0:
         return Outcome.ACCEPTED
-    if fault in LOSSY:
-        return Outcome.UNKNOWN
-    if behind == 0 or fault in CLOSING:
-        return Outcome.REFUSED  # RFC 5321 section 3.8: behind a 421 nothing is done any more
-    return Outcome.ACCEPTED
+    if behind == 0 and fault not in LOSSY:
+        return Outcome.REFUSED
+    # All recipients get the content at once, so a 421 to one says nothing of those behind it.
+    return Outcome.UNKNOWN if fault in (*LOSSY, *CLOSING) else Outcome.ACCEPTED

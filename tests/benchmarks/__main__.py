@@ -29,8 +29,10 @@ def _parser() -> argparse.ArgumentParser:
     publisher = commands.add_parser("publish", help="write tables and picture for the docs")
     publisher.add_argument("results", type=Path, nargs="?", default=_RESULTS)
     profiler = commands.add_parser("profile", help="where the time of one mode goes")
-    profiler.add_argument("name", help="such as W1-data-blocking, or a contestant's name")
-    profiler.add_argument("--messages", type=int, default=5000)
+    profiler.add_argument(
+        "name", help="such as W1-data-blocking or W3-data-blocking, or a contestant's name"
+    )
+    profiler.add_argument("--messages", type=int)
     profiler.add_argument("--lines", type=int, default=40)
     profiler.add_argument("--sort", choices=["own", "cumulative"], default="own")
     return parser

@@ -56,11 +56,18 @@ def _of_stdlib(**parts: Any) -> Callable[[], bytes]:
 
 
 def _written_by_ehlo(**parts: Any) -> Callable[[], bytes]:
+    from ehlo.content import Octets  # noqa: PLC0415
     from ehlo.message import prepare  # noqa: PLC0415
 
     message = _stdlib_message(parts)
     envelope = ehlo.Envelope(SENDER, parts["to"])
-    return lambda: prepare(message, envelope, now=lambda: _DATE, make_id=make_id).content
+
+    def write() -> bytes:
+        content = prepare(message, envelope, now=lambda: _DATE, make_id=make_id).content
+        assert isinstance(content, Octets)
+        return content.octets
+
+    return write
 
 
 def _written_by_stdlib(**parts: Any) -> Callable[[], bytes]:

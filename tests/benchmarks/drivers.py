@@ -50,7 +50,7 @@ def _send_options(job: Job) -> dict[str, Any]:
     return {} if job.on_refusal == "abort" else {"on_refusal": job.on_refusal}
 
 
-def _check(job: Job, session: object) -> None:
+def _check(job: Job, session: type) -> None:
     if job.mode in MANY and not hasattr(session, "send_many"):
         raise NotAvailableError("sessions have no send_many")
 
@@ -88,6 +88,7 @@ class Blocking:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        _check(job, ehlo.blocking.Session)
         self._options = _options(job)
         self._more = _send_options(job)
 
@@ -97,7 +98,6 @@ class Blocking:
             ehlo.blocking.connect(url, tls="none", **self._options)
             for _ in range(self.job.connections)
         ]
-        _check(self.job, self._sessions[0])
 
     def run(self, count: int) -> None:
         with _content_guard(self.job):
@@ -121,7 +121,8 @@ class Blocking:
 
     def _many(self, session: Any, count: int) -> None:
         job = self.job
-        pairs = ((job.ready, _envelope(job, number)) for number in range(count))
+        # A sequence: nobody has to wait for the next message, so several are written at once.
+        pairs = [(job.ready, _envelope(job, number)) for number in range(count)]
         for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 
@@ -145,6 +146,7 @@ class Asyncio(LoopDriver):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
+        _check(job, ehlo.asyncio.Session)
         self._options = _options(job)
         self._more = _send_options(job)
 
@@ -155,7 +157,6 @@ class Asyncio(LoopDriver):
             await ehlo.asyncio.connect(url, tls="none", **self._options)
             for _ in range(self.job.connections)
         ]
-        _check(self.job, self._sessions[0])
 
     @override
     async def send(self, count: int) -> None:
@@ -189,7 +190,8 @@ class Asyncio(LoopDriver):
 
     async def _many(self, session: Any, count: int) -> None:
         job = self.job
-        pairs = ((job.ready, _envelope(job, number)) for number in range(count))
+        # A sequence: nobody has to wait for the next message, so several are written at once.
+        pairs = [(job.ready, _envelope(job, number)) for number in range(count)]
         async for result in session.send_many(pairs, depth=_DEPTH, **self._more):
             _accepted(result)
 

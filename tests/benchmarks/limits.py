@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _BATCH: Final = 32
 """Messages in one write where nothing is waited for."""
 
+_shared: Final = bytearray(65_536)
+"""What all connections read into: it is filled and done with in one step."""
+
 
 class Step(NamedTuple):
     """Octets to write, and how many replies they bring."""
@@ -117,7 +120,6 @@ class _Replay(asyncio.BufferedProtocol):
     transport: asyncio.Transport
 
     def __init__(self, recording: Recording, loop: asyncio.AbstractEventLoop) -> None:
-        self._buffer = bytearray(65_536)
         self._loop = loop
         self._recording = recording
         self._due = 0
@@ -157,11 +159,11 @@ class _Replay(asyncio.BufferedProtocol):
 
     @override
     def get_buffer(self, sizehint: int) -> bytearray:
-        return self._buffer
+        return _shared
 
     @override
     def buffer_updated(self, nbytes: int) -> None:
-        self._due -= self._buffer.count(b"\n", 0, nbytes)
+        self._due -= _shared.count(b"\n", 0, nbytes)
         if self._due <= self._ahead:
             self.advance()
 

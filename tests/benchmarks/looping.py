@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-LoopFactory = "Callable[[], asyncio.AbstractEventLoop]"
-
 
 def shares(connections: Sequence[_T], count: int) -> Iterator[tuple[_T, int]]:
     """Divide messages among connections."""

@@ -6,7 +6,7 @@ import io
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.report import middle, row_of
+from benchmarks.report import middle, number, row_of
 
 if TYPE_CHECKING:
     from benchmarks.report import Results
@@ -49,7 +49,7 @@ def picture(results: Results) -> str:
     for axis, (_, _, title, is_log, bars) in zip(axes, panels, strict=True):
         names, lengths = [name for name, _ in bars], [length for _, length in bars]
         drawn = axis.barh(names, lengths, color=[_colour(name) for name in names])
-        axis.bar_label(drawn, fmt="{:,.4g}", padding=3)
+        axis.bar_label(drawn, labels=[number(length) for length in lengths], padding=3)
         axis.set_title(title, loc="left")
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(x=0.12, y=0.01)

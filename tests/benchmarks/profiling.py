@@ -6,16 +6,18 @@ import cProfile
 import os
 import pstats
 import time
+from typing import Final
 
 from benchmarks.contestants import CONTESTANTS, SINKS, Driver
 from benchmarks.loads import Job
 from benchmarks.sinks import Sinks
 
-_ALIASES = {"pair": "data"}
+_ALIASES: Final = {"pair": "data"}
+_MESSAGES: Final = {"small": 5000, "dotted": 8}
 
 
 def contestant_of(name: str) -> str:
-    """Read `W1-data-blocking` (mode, adapter) or the name of any contestant."""
+    """Read `W1-data-blocking` (workload, mode, adapter) or the name of any contestant."""
     if name in CONTESTANTS:
         return name
     _, mode, adapter = name.split("-")
@@ -25,18 +27,20 @@ def contestant_of(name: str) -> str:
     return found
 
 
-def profile(name: str, messages: int, lines: int, sort: str) -> None:
+def profile(name: str, messages: int | None, lines: int, sort: str) -> None:
     """Print CPU time per message, then the profile, all figures per message."""
     contestant = CONTESTANTS[contestant_of(name)]
+    load = "dotted" if name.startswith("W3-") else "small"
+    messages = messages or _MESSAGES[load]
     with Sinks() as sinks:
         if hasattr(os, "sched_setaffinity"):
             cpu = max(os.sched_getaffinity(0))
             sinks.pin(cpu)
             os.sched_setaffinity(0, {cpu})
         sink = sinks.by_kind[SINKS[contestant.mode]]
-        driver = contestant.make(Job(sink.host, sink.port, mode=contestant.mode))
+        driver = contestant.make(Job(sink.host, sink.port, mode=contestant.mode, load=load))
         driver.open()
-        driver.run(messages // 5)
+        driver.run(messages // 5 + 1)
         used = min(_timed(driver, messages) for _ in range(3))
         print(f"{contestant.name}: {used / messages * 1e6:.1f} us CPU per message, unprofiled")
         profiler = cProfile.Profile()

@@ -77,7 +77,7 @@ def number(value: float | None) -> str:
         return _NONE
     if abs(value) >= 1000:
         return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.3g}" if abs(value) >= 0.005 else f"{value:.2f}"
+    return f"{value:.3g}"
 
 
 def targets_table(results: Results) -> str:
@@ -96,6 +96,11 @@ def targets_table(results: Results) -> str:
 # -- The tables of the workloads ---------------------------------------------------------------
 
 
+_SMALL_MODES: Final = {"message": "data"}
+_LARGE_MODES: Final = {"data": "lockstep"}  # a wait more does not matter there
+"""The mode of the limit, where it is not a row's own."""
+
+
 def references(row: str) -> tuple[str, str]:
     """Return a row's limit and its peer; empty where it has none."""
     name, _, rest = row.partition("/")
@@ -105,7 +110,8 @@ def references(row: str) -> tuple[str, str]:
     if library == "ehlo" and mode:
         limit = "blocking" if adapter == "blocking" else "asyncio"
         peer = "smtplib-octets" if adapter == "blocking" else "aiosmtplib-octets"
-        return f"limit-{limit}-{'data' if mode == 'message' else mode}{where}", peer + where
+        limit_mode = (_LARGE_MODES if rest else _SMALL_MODES).get(mode, mode)
+        return f"limit-{limit}-{limit_mode}{where}", peer + where
     if library in {"smtplib", "aiosmtplib", "smtpproto"} and adapter:
         limit = "blocking" if library == "smtplib" else "asyncio"
         return f"limit-{limit}-lockstep{where}", ""

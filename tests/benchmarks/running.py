@@ -46,6 +46,7 @@ class Entry:
         task: What the worker is told.
         prefix: A command that runs the worker elsewhere.
         measure: What gets the answer to the task.
+        is_slow: Whether the first round has to do.
         rounds: What was measured, round by round; None where a round failed.
         unavailable: Why there is nothing to measure.
     """
@@ -54,20 +55,26 @@ class Entry:
     task: dict[str, Any]
     prefix: Sequence[str] = ()
     measure: Measure = measure
+    is_slow: bool = False
     rounds: list[dict[str, float] | None] = field(default_factory=list)
     unavailable: str = ""
 
     def as_json(self) -> dict[str, Any]:
         if self.unavailable:
             return {"unavailable": self.unavailable}
-        return {"rounds": self.rounds}
+        return {"rounds": [round_ and _shortened(round_) for round_ in self.rounds]}
+
+
+def _shortened(answer: dict[str, float]) -> dict[str, float]:
+    """Drop the digits that mean nothing."""
+    return {metric: float(f"{value:.5g}") for metric, value in answer.items()}
 
 
 def run_rounds(entries: Sequence[Entry], rounds: int, note: Callable[[str], None]) -> None:
     """Measure all entries in each round, every other round in the opposite order."""
     for number in range(rounds):
         for entry in entries if number % 2 == 0 else reversed(entries):
-            if not entry.unavailable:
+            if not entry.unavailable and not (entry.is_slow and number):
                 _measure_once(entry, note)
 
 

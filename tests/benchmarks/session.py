@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,9 +68,10 @@ def run(effort: Effort, wanted: Iterable[str], note: Callable[[str], None]) -> d
             stage = Stage(sinks, line, effort, _shared_cpu())
             if stage.cpu is not None:
                 sinks.pin(stage.cpu)
-            path = Path(folder) / "dotted.eml"
-            path.write_bytes(LOADS["dotted"]())
-            stage.files["dotted"] = str(path)
+            for load in ("dotted", "base64"):
+                path = Path(folder) / f"{load}.eml"
+                path.write_bytes(LOADS[load]())
+                stage.files[load] = str(path)
             workloads = {name: _run_one(name, stage, note) for name in wanted}
             return {"about": _about(effort, stage), "workloads": workloads}
 
@@ -77,6 +79,8 @@ def run(effort: Effort, wanted: Iterable[str], note: Callable[[str], None]) -> d
 def _run_one(name: str, stage: Stage, note: Callable[[str], None]) -> dict[str, Any]:
     workload = WORKLOADS[name]
     note(f"{name}: {workload.title}")
+    begin = time.monotonic()
     entries = list(workload.entries(stage))
     run_rounds(entries, workload.rounds(stage.effort), note)
+    note(f"    {time.monotonic() - begin:.0f} s")
     return {"rows": {entry.name: entry.as_json() for entry in entries}}

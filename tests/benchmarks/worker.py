@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from benchmarks.sinks import Count
 
 _WARM_UP: Final = 100
-_IDLE: Final = 200
+_IDLE: Final = 400
 _OPERATIONS: Final = 300
-_STARTS: Final = 5
 _ADMITTED: Final = {"NotAvailableError", "UnfitError", "ModuleNotFoundError"}
 """Errors that say that there is nothing to measure; compared by name, to import nothing for it."""
 
@@ -100,10 +99,13 @@ def throughput(name: str, job: dict[str, Any], seconds: float, cpu: int | None) 
 def plain(name: str, job: dict[str, Any], messages: int, cpu: int | None) -> dict[str, Any]:
     """Send a number of messages, for somebody who watches from outside."""
     _pin(cpu)
-    driver = CONTESTANTS[name].make(Job(**job))
+    contestant, todo = CONTESTANTS[name], Job(**job)
+    before = count(todo.host, todo.port)
+    driver = contestant.make(todo)
     driver.open()
     driver.run(messages)
     driver.close()
+    _verify(contestant, todo, before, messages)
     return {"messages": messages}
 
 
@@ -112,7 +114,9 @@ def operations(name: str, job: dict[str, Any], cpu: int | None) -> dict[str, Any
     from benchmarks.counting import CountingLoop  # noqa: PLC0415 - asyncio is heavy
 
     _pin(cpu)
-    driver = CONTESTANTS[name].make(Job(**job), CountingLoop)
+    contestant, todo = CONTESTANTS[name], Job(**job)
+    before = count(todo.host, todo.port)
+    driver = contestant.make(todo, CountingLoop)
     driver.open()
     counts = []
     for messages in (_OPERATIONS, 2 * _OPERATIONS):  # the difference has no start and no end in it
@@ -120,7 +124,8 @@ def operations(name: str, job: dict[str, Any], cpu: int | None) -> dict[str, Any
         driver.run(messages)
         counts.append(dict(CountingLoop.counts))
     driver.close()
-    return {what: (counts[1][what] - counts[0][what]) / _OPERATIONS for what in counts[0]}
+    _verify(contestant, todo, before, 3 * _OPERATIONS)
+    return {what: round((counts[1][what] - n) / _OPERATIONS, 1) for what, n in counts[0].items()}
 
 
 # -- W3 ----------------------------------------------------------------------------------------
@@ -147,10 +152,12 @@ def bulk(name: str, job: dict[str, Any], seconds: float, cpu: int | None) -> dic
     """Send large messages: MB/s, and how much memory the first one took beyond itself."""
     _pin(cpu)
     contestant, todo = CONTESTANTS[name], Job(**job)
-    size = Path(todo.path).stat().st_size if todo.source != "memory" else len(todo.ready)
+    size = Path(todo.path).stat().st_size
     before = count(todo.host, todo.port)
     driver = contestant.make(todo)
     driver.open()
+    if todo.source == "memory":
+        assert todo.ready  # it is in memory before anybody sends it
     gc.collect()
     known, resident = _forget_peak(), _memory("VmRSS")
     driver.run(1)
@@ -194,35 +201,40 @@ def _cpu_ms(statement: str) -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
-def starts(statement: str, cpu: int | None) -> dict[str, Any]:
+def starts(statement: str, times: int, cpu: int | None) -> dict[str, Any]:
     """Start Python for one statement: CPU time of the whole process."""
     _pin(cpu)
     _cpu_ms(statement)  # compiles what was never compiled
-    return {"cpu_ms": median(_cpu_ms(statement) for _ in range(_STARTS))}
+    return {"cpu_ms": median(_cpu_ms(statement) for _ in range(times))}
 
 
 def idle(name: str, job: dict[str, Any]) -> dict[str, Any]:
-    """Open connections and let them be: memory for each, as Python's own accounts tell."""
+    """Open connections and let them be: memory for each, by Python's accounts and the system's."""
     import tracemalloc  # noqa: PLC0415 - only here
 
-    def traced() -> int:
+    def traced() -> float:
         gc.collect()
-        return tracemalloc.get_traced_memory()[0]
+        return tracemalloc.get_traced_memory()[0] / 1024
 
-    def grown(connections: int) -> tuple[float, float]:
+    def resident() -> float:
+        gc.collect()
+        return _memory("VmRSS") or 0
+
+    def grown(connections: int, look: Callable[[], float]) -> tuple[float, float]:
         driver = CONTESTANTS[name].make(Job(**job, connections=connections))
-        before = traced()
+        before = look()
         driver.open()
-        opened = traced()
+        opened = look()
         driver.run(2 * connections)
-        used = traced()
+        used = look()
         driver.close()
-        return (opened - before) / connections / 1024, (used - before) / connections / 1024
+        return (opened - before) / connections, (used - before) / connections
 
+    grown(2, resident)  # what is loaded and made once belongs to no connection
+    rss, _ = grown(_IDLE, resident)
     tracemalloc.start()
-    grown(2)  # what is loaded and made once belongs to no connection
-    opened, used = grown(_IDLE)
-    return {"kib": opened, "kib_used": used}
+    opened, used = grown(_IDLE, traced)
+    return {"kib": opened, "kib_used": used, "rss_kib": rss}
 
 
 # -- W8, W9 ------------------------------------------------------------------------------------
@@ -235,7 +247,7 @@ def micro(module: str, name: str, seconds: float, cpu: int | None) -> dict[str, 
     call, result = case()
     times: list[float] = []
     rounds = 1
-    while sum(times) < seconds:
+    while not times or sum(times) < seconds:
         begin = time.process_time()
         for _ in range(rounds):
             call()

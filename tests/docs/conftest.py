@@ -17,31 +17,50 @@ import trustme
 
 from ehlo import Reply
 from ehlo.runtime import ambient
-from ehlo.testing import Server, ServerOptions
+from ehlo.testing import Dialect, ProxyProtocol, Server, ServerOptions
 
 PLAIN = "smtp://localhost:2525"
 PLAIN_PAIR = '"localhost", 2525'
 STARTTLS = "smtp+starttls://user:secret@smtp.example.com"
 IMPLICIT = "smtps://user:secret@smtp.example.com"
+LMTP = "lmtp://localhost:2424"
+RELAY = "smtp://localhost:2626"
+PROXIED = "smtp://localhost:2727"
 
 OPTIONS = ServerOptions(
     answers={"RCPT TO:<nobody@example.com>": Reply.of(550, "5.1.1 No such user")}
 )
 WITH_USERS = ServerOptions(users={"user": "secret"})
+MAILBOXES = ServerOptions(
+    dialect=Dialect.LMTP,
+    capabilities=("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"),
+    answers={
+        "RCPT TO:<nobody@example.com>": Reply.of(550, "5.1.1 No such user"),
+        ". <full@example.com>": Reply.of(452, "4.2.2 Mailbox full"),
+    },
+)
+EVERYTHING = (
+    *("PIPELINING", "SIZE 104857600", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"),
+    *("CHUNKING", "BINARYMIME", "DSN", "ETRN", "LIMITS RCPTMAX=100"),
+    *("XCLIENT NAME ADDR PORT HELO", "XFORWARD NAME ADDR HELO"),
+)
+"""What a relay of one's own may offer."""
 
 
 class Servers:
     """The servers, by what the documentation calls them."""
 
-    def __init__(self, plain: Server, starttls: Server, implicit: Server) -> None:
-        self.plain, self.starttls, self.implicit = plain, starttls, implicit
+    def __init__(self, servers: dict[str, Server]) -> None:
+        self.plain, self.lmtp = servers[PLAIN], servers[LMTP]
+        self.starttls, self.implicit = servers[STARTTLS], servers[IMPLICIT]
+        self._servers = servers
 
     def insert(self, text: str) -> str:
         """Return the text with the addresses of these servers in place of the written ones."""
-        for written, server in ((STARTTLS, self.starttls), (IMPLICIT, self.implicit)):
-            text = text.replace(written, server.url.replace("://", "://user:secret@"))
-        text = text.replace(PLAIN_PAIR, f'"{self.plain.host}", {self.plain.port}')
-        return text.replace(PLAIN, self.plain.url)
+        for written, server in self._servers.items():
+            user = "://user:secret@" if "@" in written else "://"
+            text = text.replace(written, server.url.replace("://", user))
+        return text.replace(PLAIN_PAIR, f'"{self.plain.host}", {self.plain.port}')
 
 
 @pytest.fixture(name="authority", scope="session")
@@ -73,11 +92,17 @@ def _trusted(
 def _docs_servers(trusted: Path, server_context: ssl.SSLContext) -> Iterator[Servers]:
     assert trusted.exists()
     with ExitStack() as stack:
-        yield Servers(
-            stack.enter_context(Server(OPTIONS)),
-            stack.enter_context(Server(WITH_USERS, ssl_context=server_context)),
-            stack.enter_context(Server(WITH_USERS, tls="implicit", ssl_context=server_context)),
-        )
+        servers = {
+            PLAIN: Server(OPTIONS),
+            STARTTLS: Server(WITH_USERS, ssl_context=server_context),
+            IMPLICIT: Server(WITH_USERS, tls="implicit", ssl_context=server_context),
+            LMTP: Server(MAILBOXES),
+            RELAY: Server(ServerOptions(capabilities=EVERYTHING)),
+            PROXIED: Server(ServerOptions(proxy_protocol=ProxyProtocol.REQUIRED)),
+        }
+        for server in servers.values():
+            stack.enter_context(server)
+        yield Servers(servers)
 
 
 @pytest.fixture(autouse=True)

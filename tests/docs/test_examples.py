@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import pytest
 
 from ehlo import Reply, errors
 from ehlo.commands import Verb
-from ehlo.testing import Close, Send, Server, ServerOptions, TakeEffect, Usual
+from ehlo.testing import Close, Dialect, Send, Server, ServerOptions, TakeEffect, Usual
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,6 +23,7 @@ class Servers(Protocol):
     """The servers of the documentation."""
 
     plain: Server
+    lmtp: Server
     starttls: Server
     implicit: Server
 
@@ -77,6 +79,92 @@ def test_send_asyncio(docs_servers: Servers, capsys: pytest.CaptureFixture[str])
     assert said[0].startswith("bob@example.com: accepted, 250")
     assert said[1].startswith("carol@example.com: accepted, 250")
     assert said[2].startswith("nobody@example.com: refused,")
+
+
+@pytest.mark.parametrize("level", [(), ("continuous",)])
+def test_send_many_blocking(
+    level: tuple[str, ...], docs_servers: Servers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load("send_many_blocking").main(docs_servers.plain.url, *level)
+    assert len(docs_servers.plain.messages) == 10
+    assert {message.connection for message in docs_servers.plain.messages} == {1}
+    said = capsys.readouterr().out
+    assert "nobody@example.com: failed, " in said
+    assert said.endswith("accepted: 10\nfailed: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"MAIL": Reply.of(451, "4.7.1 Later")}, "later: 11\n"),
+        ({".": (TakeEffect(), Close())}, "unknown: 10\n"),
+        ({Verb.GREETING: Reply.of(554, "No")}, "not begun: 11\n"),
+    ],
+)
+def test_send_many_blocking_when_it_fails(
+    answers: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers |= {"RCPT TO:<nobody@example.com>": Reply.of(550, "5.1.1 No such user")}
+    with Server(ServerOptions(answers=answers)) as server:
+        load("send_many_blocking").main(server.url)
+    assert said in capsys.readouterr().out
+
+
+def test_send_many_asyncio(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("send_many_asyncio").main(docs_servers.plain.url)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in said] == ["0: accepted", "1: refused", "2: accepted"]
+    assert [message.recipients for message in docs_servers.plain.messages] == [
+        ("bob@example.com",),
+        ("carol@example.com",),
+    ]
+
+
+def test_stream_file(
+    docs_servers: Servers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = b"Subject: large\r\n\r\n" + (b"y" * 70 + b"\r\n") * 10_000
+    path = tmp_path / "large.eml"
+    path.write_bytes(content)
+    load("stream_file").main(docs_servers.plain.url, str(path))
+    (message,) = docs_servers.plain.messages
+    assert message.content == content
+    said = capsys.readouterr().out
+    assert f"[{'#' * 40}] {len(content):,} octets" in said
+    assert "\naccepted: 250" in said
+
+
+def test_stream_file_when_it_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.eml"
+    path.write_bytes(b"")
+    with Server(ServerOptions(answers={"MAIL": Reply.of(550, "No")})) as server:
+        load("stream_file").main(server.url, str(path))
+    assert "\nrefused: " in capsys.readouterr().out
+
+
+def test_lmtp(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("lmtp").main(docs_servers.lmtp.url)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("bob@example.com: 250 ")
+    assert said[1:] == [
+        "nobody@example.com: bounce, 550 5.1.1 No such user",
+        "full@example.com: try again later, 452 4.2.2 Mailbox full",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"RCPT": Reply.of(450, "Later")}, "bob@example.com: try again later, 450 Later"),
+        ({". <full@example.com>": Close()}, "has it: bob@example.com"),
+    ],
+)
+def test_lmtp_when_it_fails(
+    answers: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Server(ServerOptions(dialect=Dialect.LMTP, answers=answers)) as server:
+        load("lmtp").main(server.url)
+    assert said in capsys.readouterr().out
 
 
 def test_by_hand(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +228,20 @@ def test_trio_pump_does_not_deadlock_or_time_out_on_a_large_message(
     example.trio.run(example.send, content, envelope, docs_servers.starttls.url)
     (message,) = docs_servers.starttls.messages
     assert message.content == content
+
+
+def test_trio_pump_takes_an_async_generator(docs_servers: Servers) -> None:
+    example = load("trio_pump")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"Subject: trio\r\n\r\n"
+        await example.trio.sleep(0)
+        yield b"Hello.\r\n"
+
+    envelope = example.ehlo.Envelope("ada@example.org", ["bob@example.com"])
+    example.trio.run(example.send, pieces(), envelope, docs_servers.plain.url)
+    (message,) = docs_servers.plain.messages
+    assert message.content == b"Subject: trio\r\n\r\nHello.\r\n"
 
 
 def test_custom_mechanism(capsys: pytest.CaptureFixture[str]) -> None:

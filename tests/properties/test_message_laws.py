@@ -20,6 +20,7 @@ from ehlo import Address, Attachment, Envelope, InvalidAddress, InvalidInput, Ma
 from ehlo.message import prepare
 from ehlo.message.mailboxes import Group, parse_groups, parse_mailboxes
 from support.hostile import CONTROL_CHARACTERS, HARMLESS, controls_in
+from support.outgoing import in_memory
 
 NOW = datetime(2024, 2, 29, 12, 30, 5, tzinfo=UTC)
 ENVELOPE = Envelope("ada@example.org", "bob@example.com")
@@ -259,7 +260,7 @@ def test_any_message_is_made_ready_or_refused_and_never_changed(  # H1 H3
     assert shape(message) == before
     if outgoing is None:
         return
-    content = outgoing.content
+    content = in_memory(outgoing).octets
     rest = content.replace(b"\r\n", b"")
     assert b"\r" not in rest
     assert b"\n" not in rest

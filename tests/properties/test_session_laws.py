@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ehlo.content import Octets
 from ehlo.dialogues import (
     Dialogue,
     Need,
@@ -69,8 +70,7 @@ transactions = st.builds(
     envelope=st.integers(1, 4).map(
         lambda count: Envelope("ada@example.org", [f"r{n}@example.com" for n in range(count)])
     ),
-    content=st.binary(max_size=100).map(lambda octets: octets.replace(b"\0", b".")),
-    is_eight_bit=st.just(value=False),
+    content=st.binary(max_size=100).map(lambda octets: Octets(octets.replace(b"\0", b"."))),
     on_refusal=st.sampled_from(OnRefusal),
     pipelining=st.sampled_from(Pipelining),
 )

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, TypeVar
 
-from ehlo.commands import Ehlo
+from ehlo.commands import Ehlo, Lhlo
 from ehlo.dialogues import Dialogue, Flush, Need, Receive
 from ehlo.errors import ConnectionLost, SMTPError, Timeout, TlsFailed
 from ehlo.phase import Phase
+from ehlo.policies import Protocol
 from ehlo.protocol import NEED_DATA, Connection, State
 from ehlo.reply import Reply
 from ehlo.transcript import Trace
@@ -279,11 +280,14 @@ def said(connection: Connection) -> bytes:
     return b"".join(connection.data_to_send())
 
 
-def ready(*keywords: str, trace: Trace | None = None) -> Connection:
-    """Return a Connection behind EHLO, to a server that offers these extensions."""
-    connection = Connection(trace=trace)
+def ready(
+    *keywords: str, protocol: Protocol = Protocol.SMTP, trace: Trace | None = None
+) -> Connection:
+    """Return a Connection behind EHLO or LHLO, to a server that offers these extensions."""
+    connection = Connection(protocol=protocol, trace=trace)
     hear(connection, b"220 mx.example.com ESMTP\r\n")
-    connection.send(Ehlo("client.example.org"))
+    hello = Ehlo if protocol is Protocol.SMTP else Lhlo
+    connection.send(hello("client.example.org"))
     said(connection)
     hear(connection, Reply.of(250, "mx.example.com", *keywords).wire())
     assert connection.is_idle

@@ -75,7 +75,7 @@ class Pump(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._backlog = 0
         self._is_paused = False
-        self._fetching: asyncio.Task[None] | None = None
+        self._fetching: dict[AsyncSource[object], asyncio.Task[None]] = {}
         # A proactor reads ahead into the buffer while others use theirs; selectors do not.
         self._buffer = _shared.buffer if _fills_in_one_step(loop) else bytearray(_READ)
 
@@ -98,6 +98,8 @@ class Pump(asyncio.BufferedProtocol):
             with self.turn:
                 return await self.drive(dialogue, end=end)
         finally:
+            if self._fetching and not self.turn.taken:
+                await self.stop_fetching()
             if self.link.connection.is_over and not self.turn.taken:
                 await self.close()
 
@@ -157,18 +159,24 @@ class Pump(asyncio.BufferedProtocol):
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
             self._write()
-            if isinstance(need, Flush) and need.phase is Phase.CONTENT:
-                # Large content must not keep the loop from all else, the server's replies included.
-                self._loop.call_soon(self._proceed)
-                return False
             if self._is_met(need):
-                return True
+                return not self._makes_room(need)
             if self._gone.done():
                 raise lost(need.phase, None)
         except (ConnectionLost, TlsFailed) as trouble:
             # Thrown later: the dialogue is being advanced at this moment.
             self._loop.call_soon(self._trouble, trouble)
         return False
+
+    def _makes_room(self, need: Need) -> bool:
+        """Put a need that is met off to the next step of the loop, if it is between two pieces.
+
+        Large content must not keep the loop from all else, a refusal of that content included.
+        """
+        if not (isinstance(need, Flush) and need.phase is Phase.CONTENT):
+            return False
+        self._loop.call_soon(self._proceed)
+        return True
 
     def _is_met(self, need: Need) -> bool:
         if isinstance(need, Receive):
@@ -189,23 +197,23 @@ class Pump(asyncio.BufferedProtocol):
 
     def _fetch(self, source: AsyncSource[object]) -> None:
         """Let a task of its own await the source; it outlives the need that a reply ends early."""
-        # A reply may have had the last item taken before the loop told that its task is done.
-        if (self._fetching is None or self._fetching.done()) and not source.is_ready:
-            self._fetching = self._loop.create_task(source.fetch())
-            self._fetching.add_done_callback(self._fetched)
+        if source not in self._fetching and not source.is_ready:
+            task = self._fetching[source] = self._loop.create_task(source.fetch())
+            task.add_done_callback(lambda _: self._fetched(source))
 
-    def _fetched(self, task: asyncio.Task[None]) -> None:
-        if self._fetching is task:
-            self._fetching = None
-        if not task.cancelled():
-            self._proceed()
+    def _fetched(self, source: AsyncSource[object]) -> None:
+        del self._fetching[source]
+        if isinstance(self._need, Fetch):
+            self._fetch(self._need.source)  # what this one brought may have been taken already
+        self._proceed()
 
     async def stop_fetching(self) -> None:
         """Cancel what is being awaited for a dialogue that will not go on."""
-        task = self._fetching
-        if task is not None:
+        tasks = list(self._fetching.values())
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _proceed(self) -> None:
         """Look whether what happened has met the need."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from ehlo import commands, dialogues
 from ehlo.address import Address
 from ehlo.content import Octets
+from ehlo.envelope import Recipient
+from ehlo.parameters import NO_MAIL_OPTIONS
 from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
 
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 
     from ehlo.address import AddressLike
     from ehlo.asyncio._pump import Pump
-    from ehlo.envelope import Envelope
+    from ehlo.envelope import Envelope, RecipientLike
     from ehlo.message import Sendable
     from ehlo.options import Progress
+    from ehlo.parameters import MailOptions
     from ehlo.receipt import Receipt, Result
     from ehlo.reply import Reply
     from ehlo.runtime.options import Settings
@@ -226,28 +229,40 @@ class Session(SessionFacts):
         cleartext: Cleartext = self._settings.cleartext
         return await self._pump.run(dialogues.authenticate(self.connection, credentials, cleartext))
 
-    async def mail(self, sender: AddressLike | None) -> Reply:
-        """Say MAIL: begin a transaction.
+    async def mail(
+        self,
+        sender: AddressLike | None,
+        *,
+        size: int | None = None,
+        body: commands.Body | None = None,
+        options: MailOptions = NO_MAIL_OPTIONS,
+    ) -> Reply:
+        """Say MAIL: begin a transaction. SMTPUTF8 is asked for where the sender needs it.
 
         Args:
             sender: The reverse-path; None for the null reverse-path `<>`.
+            size: The octets of the content, for the SIZE parameter.
+            body: The BODY parameter.
+            options: Further parameters; the server is the judge of whether it knows them.
 
         Returns:
             The reply.
         """
         path = None if sender is None else Address.of(sender)
         smtputf8 = path is not None and not path.is_ascii
-        return await self._perform(commands.Mail(path, smtputf8=smtputf8))
+        return await self._perform(commands.Mail(path, size, body, smtputf8, options))
 
-    async def rcpt(self, recipient: AddressLike) -> Reply:
+    async def rcpt(self, recipient: RecipientLike) -> Reply:
         """Say RCPT: name a recipient.
 
         Args:
-            recipient: The forward-path.
+            recipient: The forward-path; an `ehlo.Recipient` may ask for reports.
 
         Returns:
             The reply.
         """
+        if isinstance(recipient, Recipient):
+            return await self._perform(commands.Rcpt(recipient.address, recipient.options))
         return await self._perform(commands.Rcpt(Address.of(recipient)))
 
     async def data(self, content: bytes) -> Reply:

@@ -104,6 +104,7 @@ class Arguments(Namespace):
     header: list[str]
     on_refusal: str
     pipelining: str
+    without: list[str]
     user: str | None
     cleartext: str
     quiet: bool
@@ -182,6 +183,11 @@ _PIPELINING: Final = _option(
     default=str(Pipelining.NONE),
     help="how many commands may be under way at once; default: none, which reads best",
 )
+_WITHOUT: Final = _repeated(
+    "--without",
+    metavar="KEYWORD",
+    help="an extension not to use even if the server offers it, as CHUNKING; may be repeated",
+)
 _QUIET: Final = _option(
     "--quiet", "-q", action="store_true", help="the result only, not the dialogue"
 )
@@ -197,7 +203,11 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "demo": _Command(_DEMO, {}, ""),
     "send": _Command(
         _SEND,
-        {"the mail": _MAIL, "the server": (*_SERVER, _PIPELINING), "output": (_QUIET, _JSON)},
+        {
+            "the mail": _MAIL,
+            "the server": (*_SERVER, _PIPELINING, _WITHOUT),
+            "output": (_QUIET, _JSON),
+        },
         f"{_SEND_EXAMPLES}\n{_URLS}\n{_exit_codes()}",
     ),
     "probe": _Command(

@@ -73,6 +73,7 @@ def _send(arguments: Arguments, transcript: Transcript) -> Receipt:
     options = connect_options(arguments, transcript)
     options["cleartext"] = arguments.cleartext
     options["pipelining"] = arguments.pipelining
+    options["without"] = arguments.without
     options["auth"] = credentials(arguments, server)
     return blocking.send(message, server, on_refusal=arguments.on_refusal, **options)
 

@@ -429,13 +429,10 @@ class Batch(Generic[_T]):
         delivery = job.delivery
         if delivery is None:
             return trouble
-        try:
-            if delivery.take():
-                self._close(job, delivery)
-                return None
-        except (ConnectionLost, RemoteProtocolError):
-            pass  # no more replies; what has come counts
-        return delivery.resolved(trouble)
+        error = delivery.resolved(trouble)
+        if error is None:
+            self._close(job, delivery)
+        return error
 
 
 _LEVELS: Final = list(Pipelining)

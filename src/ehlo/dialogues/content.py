@@ -44,6 +44,7 @@ class ContentSender:
         progress: Is told how many octets of how many were sent.
 
     Attributes:
+        chunks: How many BDAT commands were sent that are not the last.
         message_id: The Message-ID of content that is read while it is sent, once it was seen.
     """
 
@@ -59,6 +60,7 @@ class ContentSender:
         ensure_wanted: Callable[[], None],
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
+        self.chunks = 0
         self.message_id: str | None = None
         self._connection = connection
         self._content = content
@@ -82,7 +84,10 @@ class ContentSender:
         """
         try:
             self._ensure_wanted()
-            if self._framing is Framing.DATA:
+            content = self._content
+            if isinstance(content, Octets) and len(content.octets) <= PIECE:
+                self._at_once(content.octets)
+            elif self._framing is Framing.DATA:
                 yield from self._by_data()
             elif self._size is None:
                 yield from self._by_chunks()
@@ -100,6 +105,18 @@ class ContentSender:
         connection = self._connection
         if connection.state is State.DATA or connection.owed_octets or self._has_ended:
             connection.abandon("the content could not be sent to its end")
+
+    def _at_once(self, octets: bytes) -> None:
+        """Send what is a single piece."""
+        connection = self._connection
+        self._read = len(octets)
+        if self._framing is Framing.DATA:
+            connection.send_whole(octets)
+            return
+        encoded = self._encoder().encode_whole(octets)
+        connection.send(Bdat(len(encoded), last=True))
+        if encoded:
+            connection.send_content(encoded)
 
     # -- DATA, one BDAT, several BDAT -------------------------------------------------------------
 
@@ -146,6 +163,7 @@ class ContentSender:
 
     def _chunk(self, octets: bytearray, *, last: bool) -> None:
         self._connection.send(Bdat(len(octets), last=last))
+        self.chunks += not last
         if octets:
             self._connection.send_content(octets)
 

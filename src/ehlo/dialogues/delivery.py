@@ -7,12 +7,20 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ehlo.commands import Body, Data, Rset, Verb
+from ehlo.commands import Body, Data, Rset
 from ehlo.dialogues.content import ContentSender
-from ehlo.dialogues.exchange import GROUP_MAX, lost, perform, phase_of, receive_reply
+from ehlo.dialogues.exchange import (
+    GROUP_MAX,
+    ensure_open,
+    lost,
+    perform,
+    phase_of,
+    receive_reply,
+    send,
+)
 from ehlo.dialogues.needs import RECEIVE
 from ehlo.dialogues.planning import Plan
 from ehlo.dialogues.verdicts import (
@@ -30,7 +38,7 @@ from ehlo.receipt import Receipt, Timings
 from ehlo.wire import Framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ehlo.address import Address
     from ehlo.commands import Command
@@ -43,7 +51,8 @@ __all__ = ["Delivery"]
 
 _RSET: Final = Rset()
 _DATA: Final = Data()
-_FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
+_REFUSALS: Final = 400
+_NOBODY: Final[Mapping[Address, Reply]] = MappingProxyType({})
 _OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
 
 
@@ -81,9 +90,11 @@ class Delivery:
         self._resets = connection.projected_state is not State.READY or (
             self.rides and self._plan.framing is not Framing.DATA
         )
-        self._replies: list[Reply] = []  # to all commands but the end of the content
-        self._finals: list[Reply] = []  # to the end of the content
+        self._replies: list[Reply] = []  # to all that was said, oldest first
+        self._said = 0  # commands that are answered before the end of the content is
         self._end = 0  # where the end of the content stands in the stream; 0: not queued
+        self._has_refusal = False
+        self._sender: ContentSender | None = None
         self._message_id = transaction.message_id
         self._times = [0.0, 0.0, 0.0, 0.0]
 
@@ -101,10 +112,11 @@ class Delivery:
             yield from self.hear()
             return self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
-            with suppress(ConnectionLost, RemoteProtocolError):
-                if self.take():  # the last words of a server that broke off
-                    return self.result()
             error = self.resolved(trouble)
+            if not self._connection.is_over:
+                self._connection.abandon("the connection was lost")
+            if error is None:
+                return self.result()
             if error is trouble:
                 raise
             raise error from trouble
@@ -164,19 +176,21 @@ class Delivery:
         if plan.framing is Framing.DATA and self._plan_is_fixed:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
-        for command in commands:
-            while self._must_wait(command, most):
-                yield from self._hear_one(hear_older)
-            if not connection.may_send(command):
-                return
-            connection.send(command)
+        self._said = connection.send_some(commands, most)
+        while self._said < len(commands) and self._is_awaited:
+            yield from self._hear_one(hear_older)
+            self._send_more(commands, most)
 
-    def _must_wait(self, command: Command, most: int) -> bool:
-        """Return whether a reply has to come before the next command can be judged."""
-        connection = self._connection
-        if connection.awaited is None or connection.is_over:
-            return False
-        return connection.in_flight_octets >= most or not connection.may_send(command)
+    def _send_more(self, commands: list[Command], most: int) -> None:
+        """Send more of a group, unless the server has closed the session meanwhile."""
+        connection, phase = self._connection, phase_of(commands[self._said].verb)
+        if connection.awaited is None:
+            ensure_open(connection, phase)
+        try:
+            self._said = connection.send_some(commands, most, self._said)
+        except RemoteProtocolError as exc:
+            exc.phase = phase
+            raise
 
     def _hear_one(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait until at least one more reply is there; take all that have come."""
@@ -191,22 +205,25 @@ class Delivery:
     def _hear_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait for all replies that are due; go on only if the content is wanted."""
         connection = self._connection
-        while connection.awaited is not None and not connection.is_over:
+        while self._is_awaited:
             yield from self._hear_one(hear_older)
         self._is_alone = True
         self._raise_refusal()
         if connection.is_over:
-            raise lost(connection, self._phase())
+            awaited = connection.awaited
+            raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
-            connection.send(_DATA)
+            ensure_open(connection, Phase.DATA)
+            send(connection, _DATA)
+            self._said += 1
             yield from self._hear_one(hear_older)
             self._raise_refusal()  # anything but 354 is one
 
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
-        sender = ContentSender(
+        sender = self._sender = ContentSender(
             self._connection,
-            transaction.content,
+            plan.content,
             plan.framing,
             plan.size,
             allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},
@@ -227,17 +244,21 @@ class Delivery:
         """
         if not self._is_alone:
             return
+        self._take_unasked()
+        self._raise_refusal()
+        if self._connection.is_over:
+            raise lost(self._connection, Phase.CONTENT)
+
+    def _take_unasked(self) -> None:
+        """Take what the server says before the content has come to its end."""
         connection = self._connection
         try:
             while (event := connection.next_event()) is not NEED_DATA:
                 if isinstance(event, ReplyReceived):
-                    self._note(event)
+                    self._note(event.reply)
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
-        self._raise_refusal()
-        if connection.is_over:
-            raise lost(connection, Phase.CONTENT)
 
     # -- Hearing ----------------------------------------------------------------------------------
 
@@ -262,43 +283,63 @@ class Delivery:
             RemoteProtocolError: What came makes no sense.
         """
         connection = self._connection
-        while not self._is_complete:
-            phase = self._phase()
-            try:
-                event = connection.next_event()
-            except RemoteProtocolError as exc:
-                exc.phase = phase
-                raise
-            if event is NEED_DATA:
-                break
-            if not isinstance(event, ReplyReceived):
-                raise lost(connection, phase, connection.awaited)
-            self._note(event)
-            if connection.awaited is None:
-                break
-        if self._is_complete:
+        try:
+            while missing := self._missing():
+                replies = connection.next_replies(missing)
+                if not replies:
+                    return self._take_event()
+                for reply in replies:
+                    self._note(reply)
+        except RemoteProtocolError as exc:
+            exc.phase = self._phase()
+            raise
+        if self._end:
             self._note_time(3)
-            return True
-        if self._end and connection.is_over:
-            raise lost(connection, self._phase())
-        return False
+        return bool(self._end)
+
+    def _take_event(self) -> bool:
+        """Look what there is instead of a reply that is due."""
+        connection = self._connection
+        is_over = connection.is_over
+        if connection.needs_data and not (self._end and is_over):
+            return False
+        phase, awaited = self._phase(), connection.awaited
+        connection.next_event()  # the end of the connection, or garbage, which it raises
+        raise lost(connection, phase, awaited)
+
+    def _missing(self) -> int:
+        """Return how many replies are due to this delivery, so far as it was said."""
+        due = self._before_end
+        if self._end:
+            is_smtp = self._connection.protocol is Protocol.SMTP
+            due += 1 if is_smtp or len(self._replies) < due else max(len(self._takers()), 1)
+        return due - len(self._replies)
+
+    @property
+    def _before_end(self) -> int:
+        """How many replies come before those to the end of the content."""
+        return self._said + (0 if self._sender is None else self._sender.chunks)
+
+    @property
+    def _finals(self) -> list[Reply]:
+        """The replies to the end of the content."""
+        return self._replies[self._before_end :]
+
+    @property
+    def _is_awaited(self) -> bool:
+        connection = self._connection
+        return connection.awaited is not None and not connection.is_over
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
-        return Phase.END_OF_CONTENT if awaited is None else phase_of(awaited.verb)
+        if awaited is None:
+            return Phase.END_OF_CONTENT if self._end else Phase.CONTENT
+        return phase_of(awaited.verb)
 
-    def _note(self, event: ReplyReceived) -> None:
-        is_final = event.command.verb in _FINAL
-        (self._finals if is_final else self._replies).append(event.reply)
-
-    @property
-    def _is_complete(self) -> bool:
-        finals = len(self._finals)
-        if not finals or not self._end:
-            return False
-        if self._connection.protocol is Protocol.SMTP or self._finals[-1].closes_session:
-            return True
-        return finals >= len(self._takers())
+    def _note(self, reply: Reply) -> None:
+        self._replies.append(reply)
+        if reply.code >= _REFUSALS:
+            self._has_refusal = True
 
     @property
     def is_answered(self) -> bool:
@@ -308,18 +349,6 @@ class Delivery:
     def _takers(self) -> tuple[Address, ...]:
         """Return the recipients that RCPT was accepted for."""
         return split(self._rcpts())[0]
-
-    def _final_of_each(self) -> dict[Address, Reply]:
-        """Return the final reply for each recipient, so far as they have come.
-
-        RFC 5321 section 3.8: behind a 421 nothing is done any more. So it is the answer for all
-        recipients that LMTP has not come to.
-        """
-        takers, finals = self._takers(), self._finals
-        of_each = dict(zip(takers, finals, strict=False))
-        if finals and finals[-1].closes_session:
-            of_each |= dict.fromkeys(takers[len(finals) :], finals[-1])
-        return of_each
 
     def _rcpts(self) -> dict[Address, Reply]:
         """Return the replies to RCPT, so far as they have come."""
@@ -340,24 +369,22 @@ class Delivery:
         """
         self._raise_refusal()
         envelope = self.transaction.envelope
-        accepted, refused = envelope.recipients, None
-        finals: dict[Address, Reply] | None = None
-        first = 2 if self._resets else 1
-        if not all(it.is_positive for it in self._replies[first : first + len(accepted)]):
+        accepted, refused, finals = envelope.recipients, _NOBODY, _NOBODY
+        if self._has_refusal:
             accepted, refused = split(self._rcpts())
         if self._connection.protocol is Protocol.LMTP:
-            finals = self._final_of_each()
+            finals = dict(zip(self._takers(), self._finals, strict=False))
             accepted, late = split(finals)
-            refused = (refused or {}) | late
+            refused = {**refused, **late}
         return Receipt(
             envelope,
             self._final_reply(),
             accepted,
-            refused or {},
+            refused,
             self._message_id,
-            replies=finals or {},
-            timings=self._timings(),
-            tls=self._connection.tls,
+            finals,
+            self._timings(),
+            self._connection.tls,
         )
 
     def _final_reply(self) -> Reply:
@@ -365,28 +392,58 @@ class Delivery:
         finals = self._finals
         return next((reply for reply in reversed(finals) if reply.is_positive), finals[-1])
 
-    def resolved(self, trouble: SMTPError) -> SMTPError:
+    def resolved(self, trouble: SMTPError) -> SMTPError | None:
         """Return what a trouble of the connection means for this message.
 
-        A refusal that came before the line broke says more than that it broke. Where the end of the
-        content may have reached the server, what is lost is not "not sent" any more.
+        What the server said before the line broke says more than that it broke. Where the end of
+        the content may have reached the server, what is lost is not "not sent" any more.
 
         Args:
             trouble: What happened to the connection.
 
         Returns:
-            The error to raise: the trouble itself if the message was certainly not sent.
+            The error to raise: the trouble itself if the message was certainly not sent; None if
+            the server has taken it.
         """
+        connection = self._connection
+        may_have_arrived = 0 < self._end <= connection.left_octets
+        trouble = self._take_last_words() or trouble
         refusal = self._refusal()
         if refusal is not None:
             return refusal
-        connection = self._connection
-        may_have_arrived = 0 < self._end <= connection.left_octets
+        if self._end and may_have_arrived and not self._missing():
+            return None
         # RFC 5321 section 3.8: behind a 421 nothing is done any more.
         was_ended = connection.closing_reply is not None and not self._finals
         if not may_have_arrived or was_ended:
             return trouble
-        return unknown(trouble, self._final_of_each() | split(self._rcpts())[1])
+        takers, refused = split(self._rcpts())
+        finals = dict(zip(takers, self._finals, strict=False))
+        return unknown(trouble, finals | refused)
+
+    def _take_last_words(self) -> SMTPError | None:
+        """Take the replies that came before the connection broke, if they are to this delivery.
+
+        Behind a 421 they may be to anything: this delivery does not hear all that are its own.
+
+        Returns:
+            Why they make no sense, if they make none.
+        """
+        connection = self._connection
+        if connection.state is not State.BROKEN and connection.closing_reply is None:
+            try:
+                self._take_what_came()
+            except ConnectionLost:
+                pass  # known already
+            except RemoteProtocolError as exc:
+                return exc
+        return None
+
+    def _take_what_came(self) -> None:
+        if self._missing():
+            self.take()
+        elif not self._end and self._is_alone:
+            self._take_unasked()
 
     def _raise_refusal(self) -> None:
         refusal = self._refusal()
@@ -395,7 +452,10 @@ class Delivery:
 
     def _refusal(self) -> SMTPError | None:
         """Return how the server has refused the message, so far as its replies have come."""
-        replies = self._replies
+        return self._found_refusal() if self._has_refusal else None
+
+    def _found_refusal(self) -> SMTPError | None:
+        replies = self._replies[: self._before_end]
         first = 1 if self._resets else 0
         if len(replies) <= first:
             return self._final_refusal()
@@ -422,22 +482,25 @@ class Delivery:
         return recipients_refused(rcpts, self.transaction.on_refusal, Phase.RCPT)
 
     def _final_refusal(self) -> SMTPError | None:
-        if not self._finals:
+        finals = self._finals
+        if not finals:
             return None
-        if not self._end:
-            return content_refused(self._finals[0], Phase.CONTENT, self._end_command())
-        if self._connection.protocol is Protocol.SMTP:
-            final = self._finals[0]
-            if final.is_positive:
-                return None
-            return content_refused(final, Phase.END_OF_CONTENT, self._end_command())
-        finals = self._final_of_each()
-        if len(finals) < len(self._takers()):
+        if self._end and self._connection.protocol is Protocol.LMTP:
+            return self._late_refusal(finals)
+        if finals[0].is_positive:
             return None
-        return recipients_refused(finals, self.transaction.on_refusal, Phase.END_OF_CONTENT)
+        is_data = self._plan.framing is Framing.DATA
+        if self._end:
+            return content_refused(finals[0], Phase.END_OF_CONTENT, "." if is_data else "BDAT")
+        return content_refused(finals[0], Phase.CONTENT, "DATA" if is_data else "BDAT")
 
-    def _end_command(self) -> str:
-        return "." if self._plan.framing is Framing.DATA else "BDAT"
+    def _late_refusal(self, finals: list[Reply]) -> SMTPError | None:
+        """Return what LMTP's final replies refuse, when all have come (RFC 2033 section 4.2)."""
+        takers = self._takers()
+        if len(finals) < len(takers):
+            return None
+        replies = dict(zip(takers, finals, strict=False))
+        return recipients_refused(replies, self.transaction.on_refusal, Phase.END_OF_CONTENT)
 
     # -- Leaving ----------------------------------------------------------------------------------
 

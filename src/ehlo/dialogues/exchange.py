@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
 
-__all__ = ["GROUP_MAX", "ensure_open", "lost", "perform", "phase_of", "receive_reply"]
+__all__ = ["GROUP_MAX", "ensure_open", "lost", "perform", "phase_of", "receive_reply", "send"]
 
 GROUP_MAX: Final = 65_536
 """Octets of commands in flight at the most (RFC 2920 section 3.1 leaves the bound to us)."""
@@ -141,11 +141,21 @@ def perform(connection: Connection, command: Command) -> Dialogue[Reply]:
         RemoteProtocolError: The server broke the protocol.
     """
     ensure_open(connection, phase_of(command.verb))
-    _send(connection, command)
+    send(connection, command)
     return (yield from receive_reply(connection))
 
 
-def _send(connection: Connection, command: Command) -> None:
+def send(connection: Connection, command: Command) -> None:
+    """Queue a command; an error knows its phase.
+
+    Args:
+        connection: The Connection.
+        command: The command.
+
+    Raises:
+        LocalProtocolError: The command must not be sent in this state.
+        RemoteProtocolError: The server said something that nobody asked for.
+    """
     try:
         connection.send(command)
     except (LocalProtocolError, RemoteProtocolError) as exc:

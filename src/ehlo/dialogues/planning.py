@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import LineEnds, Octets
@@ -13,7 +12,6 @@ from ehlo.phase import Phase
 from ehlo.wire import Framing, wire_size
 
 if TYPE_CHECKING:
-    from ehlo.address import Address
     from ehlo.capabilities import Capabilities
     from ehlo.content import Content
     from ehlo.dialogues.transaction import Transaction
@@ -42,17 +40,18 @@ def require(offered: Capabilities, capability: str, why: str, phase: Phase = Pha
         raise CapabilityMissing(msg, capability=capability, phase=phase)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The commands of one transaction with one server, and how its content travels.
 
     Attributes:
+        content: The content, in the form that goes to this server.
         mail: The MAIL command.
         rcpts: The RCPT commands, in the order of the envelope.
         framing: How the content travels.
         size: Its octets on the wire, if they are known.
     """
 
+    content: Content
     mail: Mail
     rcpts: list[Rcpt]
     framing: Framing
@@ -79,32 +78,35 @@ class Plan:
             InvalidInput: The content cannot be sent as it is.
         """
         offered = connection.capabilities
-        envelope, content = transaction.envelope, transaction.content
-        framing = _framing(offered, transaction)
+        envelope, content = transaction.envelope, _fit(transaction.content, offered)
+        framing = _framing(offered, content, transaction.body)
         size = _size(content, framing)
         _check_size(offered, size)
-        utf8 = _needs_smtputf8(offered, transaction)
+        utf8 = _needs_smtputf8(offered, envelope, content)
         if utf8:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
         if _has_options(envelope):
             _check_options(connection, envelope)
-        mail = Mail(
-            _path(envelope.sender, utf8=utf8),
-            size=size if "SIZE" in offered.keywords else None,
-            body=_body(offered, transaction, framing),
-            smtputf8=utf8,
-            options=envelope.options,
-        )
-        rcpts = [
-            Rcpt(_ascii(recipient, utf8=utf8), options)
-            for recipient, options in zip(envelope.recipients, envelope.rcpt_options, strict=True)
-        ]
-        return cls(mail, rcpts, framing, size)
+        sender, recipients = envelope.sender, envelope.recipients
+        if not utf8 and envelope.needs_smtputf8:
+            sender = None if sender is None else sender.to_ascii()
+            recipients = tuple(recipient.to_ascii() for recipient in recipients)
+        declared = size if "SIZE" in offered.keywords else None
+        body = _body(offered, content, transaction.body, framing)
+        mail = Mail(sender, declared, body, utf8, envelope.options)
+        return cls(content, mail, list(map(Rcpt, recipients, envelope.rcpt_options)), framing, size)
 
 
-def _framing(offered: Capabilities, transaction: Transaction) -> Framing:
-    why = transaction.content.not_text
-    if why or transaction.body is Body.BINARY_MIME:
+def _fit(content: Content, offered: Capabilities) -> Content:
+    """Return content in the form that fits the server, if there is more than one."""
+    if not content.is_eight_bit or offered.eight_bit_mime or not isinstance(content, Octets):
+        return content
+    return content if content.seven_bit is None else content.seven_bit()
+
+
+def _framing(offered: Capabilities, content: Content, body: Body | None) -> Framing:
+    why = content.not_text
+    if why or body is Body.BINARY_MIME:
         if offered.binary_mime:
             return Framing.BINARY
         if why:
@@ -129,26 +131,27 @@ def _check_size(offered: Capabilities, size: int | None) -> None:
         raise CapabilityMissing(msg, capability="SIZE", phase=Phase.MAIL)
 
 
-def _body(offered: Capabilities, transaction: Transaction, framing: Framing) -> Body | None:
+def _body(
+    offered: Capabilities, content: Content, body: Body | None, framing: Framing
+) -> Body | None:
     """Return how the content is declared; content that was not read yet may be anything."""
     if framing is Framing.BINARY:
         return Body.BINARY_MIME
-    eight_bit = transaction.content.is_eight_bit
-    if transaction.body is Body.EIGHT_BIT_MIME or eight_bit:
+    eight_bit = content.is_eight_bit
+    if body is Body.EIGHT_BIT_MIME or eight_bit:
         require(offered, "8BITMIME", "content with octets above 127")
         return Body.EIGHT_BIT_MIME
     if eight_bit is None and offered.eight_bit_mime:
         return Body.EIGHT_BIT_MIME
-    return transaction.body if offered.eight_bit_mime else None
+    return body if offered.eight_bit_mime else None
 
 
-def _needs_smtputf8(offered: Capabilities, transaction: Transaction) -> bool:
+def _needs_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
     """Return whether to ask for SMTPUTF8.
 
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
-    envelope = transaction.envelope
-    if transaction.content.has_utf8_header:
+    if content.has_utf8_header:
         return True
     if not envelope.needs_smtputf8:
         return False
@@ -160,18 +163,13 @@ def _has_utf8_local_part(envelope: Envelope) -> bool:
     return not all(path.local_part.isascii() for path in paths)
 
 
-def _path(sender: Address | None, *, utf8: bool) -> Address | None:
-    return None if sender is None else _ascii(sender, utf8=utf8)
-
-
-def _ascii(address: Address, *, utf8: bool) -> Address:
-    return address if utf8 or address.is_ascii else address.to_ascii()
-
-
 def _has_options(envelope: Envelope) -> bool:
-    return envelope.options is not NO_MAIL_OPTIONS or any(
-        options is not NO_RCPT_OPTIONS for options in envelope.rcpt_options
-    )
+    if envelope.options is not NO_MAIL_OPTIONS:
+        return True
+    for options in envelope.rcpt_options:  # noqa: SIM110 - asked for every message, and faster
+        if options is not NO_RCPT_OPTIONS:
+            return True
+    return False
 
 
 def _check_options(connection: Connection, envelope: Envelope) -> None:

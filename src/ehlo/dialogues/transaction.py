@@ -197,7 +197,7 @@ def data(connection: Connection, content: Octets) -> Dialogue[Reply]:
         progress=None,
     )
     try:
-        yield from sender.send()
+        yield from _send_or_hear_why_not(connection, sender)
     except ContentRefused as refused:
         return refused.reply
     return (yield from _final_reply(connection))
@@ -231,6 +231,15 @@ def bdat(connection: Connection, octets: bytes, *, last: bool) -> Dialogue[Reply
     return (yield from receive_reply(connection))
 
 
+def _send_or_hear_why_not(connection: Connection, sender: ContentSender) -> Dialogue[None]:
+    """Send content; what the server said before the line broke says more than that it broke."""
+    try:
+        yield from sender.send()
+    except ConnectionLost:
+        _raise_early_refusal(connection)
+        raise
+
+
 def _raise_early_refusal(connection: Connection) -> None:
     """Make sure that the server still waits for content."""
     try:
@@ -252,7 +261,26 @@ def _final_reply(connection: Connection) -> Dialogue[Reply]:
         while connection.awaited is not None and not connection.is_over:
             reply = yield from receive_reply(connection)
     except (ConnectionLost, RemoteProtocolError) as trouble:
-        if end > connection.left_octets:
+        has_left = end <= connection.left_octets
+        last_words = _last_words(connection)
+        if last_words is not None and (has_left or not last_words.is_positive):
+            return last_words
+        if not has_left:
             raise
         raise unknown(trouble, {}) from trouble
     return reply
+
+
+def _last_words(connection: Connection) -> Reply | None:
+    """Return the final reply, if it came before the connection broke."""
+    while not connection.is_over:
+        try:
+            event = connection.next_event()
+        except RemoteProtocolError:
+            break
+        if event is NEED_DATA:
+            break
+        if isinstance(event, ReplyReceived) and connection.awaited is None:
+            connection.abandon("the connection was lost")
+            return event.reply
+    return None

@@ -24,6 +24,9 @@ _MESSAGE_ID: Final = re.compile(
     rb"^message-id[ \t]*+:([^\r\n]*+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*+)*+)",
     re.IGNORECASE | re.MULTILINE,
 )
+# The field as nearly everybody writes it, in a header whose lines end as they should.
+_CRLF: Final = b"\r\n"
+_USUAL: Final = b"\r\nMessage-ID: <"
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
 _IN_BRACKETS: Final = re.compile(rb"<[!-;=?-~]+>")
 
@@ -139,9 +142,24 @@ def message_id_of(content: bytes) -> str | None:
     Returns:
         The identifier with its angle brackets; None if there is none that can be shown.
     """
-    field = _MESSAGE_ID.search(_header(content).replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    start = content.find(_USUAL, 0, _HEADER_MAX)
+    if start > 0 and _is_plain_header(content[: start + len(_CRLF)]):
+        found = _IN_BRACKETS.match(content, start + len(_USUAL) - 1)
+        if found and content.startswith(_CRLF, found.end()):
+            return found[0].decode("ascii")
+    header = _header(content)
+    if b"message-id" not in header.lower():
+        return None
+    field = _MESSAGE_ID.search(header.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     identifier = _IN_BRACKETS.search(field[1]) if field else None
     return identifier[0].decode("ascii") if identifier else None
+
+
+def _is_plain_header(octets: bytes) -> bool:
+    """Return whether the header has not ended there, and a Message-ID was not among its fields."""
+    if octets.startswith((b"\n", b"\r")) or b"message-id" in octets.lower():
+        return False
+    return not any(mark in octets for mark in _EMPTY_LINES)
 
 
 def _header(content: bytes) -> bytes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import InvalidInput
@@ -32,8 +31,7 @@ Sendable: TypeAlias = (
 binary file that is open, or as an iterable or async iterable of pieces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """What a transaction needs to know about a message.
 
     Attributes:
@@ -59,8 +57,9 @@ def prepare(
     Args:
         message: The message. One of the standard library (`email.message`) is not changed: its
             copy loses Bcc and Resent-Bcc, gets a Date and a Message-ID if it has none, and is
-            written in 7-bit form. Octets are passed on as they are. A file is read through once
-            here if it can be read again from where it stands.
+            written in 7-bit form, or has one for a server without 8BITMIME. Octets are passed on
+            as they are. A file is read through once here if it can be read again from where it
+            stands.
         envelope: Sender and recipients; None takes them from the message's header, which octets
             cannot have. Of the standard library's messages, Sender or else From is the sender, To,
             Cc and Bcc are the recipients; the latest block of Resent fields overrides them.
@@ -86,8 +85,8 @@ def prepare(
         # brings in the email package, which the caller has loaded already
         from ehlo.message import stdlib  # noqa: PLC0415
 
-        content, derived = stdlib.serialised(message, envelope, now=now, make_id=make_id)
-        return _octets(content, derived)
+        written = stdlib.serialised(message, envelope, now=now, make_id=make_id)
+        return _octets(written.octets, written.envelope, written.seven_bit)
     return _stream(message, envelope)
 
 
@@ -110,15 +109,19 @@ def _built(
     return Outgoing(envelope, Octets(content, line_ends=LineEnds.CRLF), message_id)
 
 
-def _octets(octets: bytes, envelope: Envelope | None) -> Outgoing:
-    eight_bit = not octets.isascii()
-    content = Octets(
-        octets,
-        is_eight_bit=eight_bit,
-        has_utf8_header=eight_bit and has_utf8_header(octets),
-        not_text=why_not_text(octets),
-    )
+def _octets(
+    octets: bytes, envelope: Envelope | None, seven_bit: Callable[[], bytes] | None = None
+) -> Outgoing:
+    content = _looked_at(octets)
+    if seven_bit is not None:
+        content = content._replace(seven_bit=lambda: _looked_at(seven_bit()))
     return Outgoing(_required(envelope), content, message_id_of(octets))
+
+
+def _looked_at(octets: bytes) -> Octets:
+    eight_bit = not octets.isascii()
+    utf8_header = eight_bit and has_utf8_header(octets)
+    return Octets(octets, eight_bit, utf8_header, why_not_text(octets))
 
 
 def _stream(message: object, envelope: Envelope | None) -> Outgoing:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import copy
 import re
+from base64 import encodebytes
 from email.errors import MessageError
 from email.generator import BytesGenerator
+from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from ehlo.errors import InvalidAddress, InvalidInput
 from ehlo.message.bodies import crlf
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from ehlo.envelope import Envelope
 
-__all__ = ["serialised"]
+__all__ = ["Serialised", "serialised"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 
@@ -51,6 +53,7 @@ _ADDRESS_FIELDS: Final = {
     *("resent-cc", "resent-from", "resent-reply-to", "resent-sender", "resent-to"),
 }
 _NEVER_SENT: Final = ("Bcc", "Resent-Bcc")
+_IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
@@ -61,13 +64,27 @@ _TROUBLE: Final = (
 )
 
 
+class Serialised(NamedTuple):
+    """A message of the standard library, written.
+
+    Attributes:
+        octets: The message.
+        seven_bit: Writes it in 7-bit form; None where it is in that form already.
+        envelope: Sender and recipients.
+    """
+
+    octets: bytes
+    seven_bit: Callable[[], bytes] | None
+    envelope: Envelope
+
+
 def serialised(
     message: AnyMessage,
     envelope: Envelope | None,
     *,
     now: Callable[[], datetime],
     make_id: Callable[[], str],
-) -> tuple[bytes, Envelope]:
+) -> Serialised:
     """Write a message of the standard library, and tell whom it goes to.
 
     Args:
@@ -93,7 +110,7 @@ def serialised(
         found = envelope or envelope_of(fields)
         clone = _copied(message, make_id)
         _complete(clone, fields, found, now, make_id)
-        return _written(clone), found
+        return Serialised(*_written(clone), found)
     except InvalidInput:
         raise
     except _TROUBLE as exc:
@@ -140,11 +157,23 @@ def _complete(
         clone.set_raw("Message-ID", new_message_id(author, make_id))
 
 
-def _written(clone: AnyMessage) -> bytes:
+def _written(clone: AnyMessage) -> tuple[bytes, Callable[[], bytes] | None]:
     try:
-        return _generated(clone, "7bit")
-    except UnicodeEncodeError:  # octets of no known charset have no 7-bit form
-        return _generated(clone, "8bit")
+        return _generated(clone, "7bit"), None
+    except UnicodeEncodeError:  # octets of no known charset are left as they are
+        return _generated(clone, "8bit"), partial(_in_base64, clone)
+
+
+def _in_base64(clone: AnyMessage) -> bytes:
+    """Write a message with Base64 wherever octets of no known charset stand in a body."""
+    for part in clone.walk():
+        octets: Any = None if part.is_multipart() else part.get_payload(decode=True)
+        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        if octets and not octets.isascii() and encoding in _IDENTITIES:
+            part.set_payload(encodebytes(octets).decode("ascii"))
+            del part["Content-Transfer-Encoding"]  # makes a new list of fields
+            part.set_raw("Content-Transfer-Encoding", "base64")
+    return _generated(clone, "7bit")
 
 
 def _generated(clone: AnyMessage, transfer: str) -> bytes:

@@ -19,7 +19,7 @@ from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from ehlo.commands import Command
     from ehlo.secret import Secret
@@ -124,6 +124,7 @@ class Connection:
         self._counts_domains = False
         self._accepted = 0  # recipients of the transaction, for LMTP's final replies
         self._eof = False
+        self._broken_by: Reply | None = None
         self.ending = ""
 
     # -- What is known ---------------------------------------------------------------------
@@ -194,12 +195,16 @@ class Connection:
     @property
     def needs_data(self) -> bool:
         """Whether `next_event` has nothing to tell until more octets, or their end, arrive."""
-        if self._ahead is None:
-            try:
-                self._ahead = self._parser.next_reply()
-            except BadReply as exc:
-                self._ahead = exc
-        return self._ahead is None and not (self._eof and self._state is not State.CLOSED)
+        if self._ahead is None and self._look_ahead() is None:
+            return not (self._eof and self._state is not State.CLOSED)
+        return False
+
+    def _look_ahead(self) -> Reply | BadReply | None:
+        try:
+            self._ahead = self._parser.next_reply()
+        except BadReply as exc:
+            self._ahead = exc
+        return self._ahead
 
     @property
     def has_news(self) -> bool:
@@ -244,17 +249,48 @@ class Connection:
         if objection:
             msg = f"{command.shown.partition(' ')[0]} cannot be sent now: {objection}"
             raise LocalProtocolError(msg, command=command.shown)
+        self._send(command)
+
+    def send_some(self, commands: Sequence[Command], in_flight_max: int, start: int = 0) -> int:
+        """Queue commands for as long as they may be sent: the beginning of a group, or all of it.
+
+        Args:
+            commands: The commands, in order.
+            in_flight_max: How many octets of commands may be unanswered; 0 is lock step.
+            start: The index of the first one to queue.
+
+        Returns:
+            The index of the first one that was not queued: it has to wait for a reply, or must not
+            be sent at all. The number of commands if all were.
+
+        Raises:
+            RemoteProtocolError: As for `send`.
+            InvalidInput: Likewise.
+            CapabilityMissing: Likewise.
+        """
+        for index in range(start, len(commands)):
+            command = commands[index]
+            if self._in_flight and self._in_flight_octets >= in_flight_max:
+                return index
+            if self._objection(command):
+                return index
+            self._send(command)
+        return len(commands)
+
+    def _send(self, command: Command) -> None:
         if not self._in_flight:
             self.assert_in_step()
         # No local variable holds the line: it may be a secret, and tracebacks show them.
         self._outgoing.append(command.wire())
         if not self._outgoing[-1].isascii():
             self._require_smtputf8(command)
-        if command.secrets:
+        octets = len(self._outgoing[-1])
+        self.queued_octets += octets
+        self._fly(command, octets)
+        if command.verb in _COUNTED:
+            self._count(command)
+        elif command.secrets:
             self._secrets += command.secrets
-        self.queued_octets += len(self._outgoing[-1])
-        self._fly(command, len(self._outgoing[-1]))
-        self._count(command)
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 
@@ -360,6 +396,21 @@ class Connection:
         self._queue_content(octets)
         self._fly(_END_OF_CONTENT, len(octets))
 
+    def send_whole(self, content: bytes) -> None:
+        """Queue content and its end at once: `send_content` and `end_content` in one.
+
+        Args:
+            content: All octets of the content.
+
+        Raises:
+            LocalProtocolError: The server does not wait for content.
+            RemoteProtocolError: It has said something; `next_event` would have told.
+        """
+        self._require_content()
+        octets = self._encoder.encode_whole(content)
+        self._queue_content(octets)
+        self._fly(_END_OF_CONTENT, len(octets))
+
     def _require_content(self) -> None:
         if self._state is not State.DATA or self._in_flight:
             msg = f"no content can be sent now: the session is in state {self._state.name}"
@@ -408,7 +459,7 @@ class Connection:
             if ahead is None:
                 return self._closed()
             if self._in_flight:
-                return self._replied(ahead)
+                return ReplyReceived(self._in_flight[0][0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
                 return self._unasked(ahead)
             # A server's last words, behind 421 or QUIT, change nothing.
@@ -423,36 +474,79 @@ class Connection:
         self._note(self.ending)
         return event
 
-    def _replied(self, reply: Reply) -> ReplyReceived:
+    def next_replies(self, most: int) -> list[Reply]:
+        """Return replies to the oldest commands in flight, so far as they have come.
+
+        This is `next_event` for whoever knows what is in flight. Where something else is to be told
+        it stops, and `next_event` tells it.
+
+        Args:
+            most: How many replies to return at the most.
+
+        Returns:
+            The replies, oldest first.
+
+        Raises:
+            RemoteProtocolError: The server broke the protocol; the session is over.
+        """
+        replies: list[Reply] = []
+        while len(replies) < most and self._in_flight:
+            ahead = self._ahead or self._look_ahead()
+            if not isinstance(ahead, Reply) or self._state is State.BROKEN:
+                break
+            self._ahead = None
+            try:
+                replies.append(self._replied(ahead))
+            except RemoteProtocolError:
+                if not replies:
+                    raise
+                break  # told by whoever asks next
+        return replies
+
+    def _replied(self, reply: Reply) -> Reply:
+        """Take a reply to the oldest command in flight; return it as it may be shown."""
         command, octets = self._in_flight[0]
-        if self._is_one_of_several(command.verb, reply):
-            return ReplyReceived(command, self._told(reply))
+        verb = command.verb
+        if verb in _FINAL and self._is_one_of_several(reply):
+            return self._told(reply)
         self._in_flight.popleft()
         self._in_flight_octets -= octets
-        scrubbed = self._told(reply)
-        # A challenge is for the mechanism, as it came; all else is shown.
-        came, reply = reply, reply if reply.is_intermediate else scrubbed
-        self._move(command, reply)
+        came = reply
+        if self._secrets or self._trace is not None:
+            scrubbed = self._told(reply)
+            # A challenge is for the mechanism, as it came; all else is shown.
+            reply = reply if reply.is_intermediate else scrubbed
+        self._move(command, verb, reply)
         if reply.is_positive:
-            self._learn(command.verb, came)
-        return ReplyReceived(command, reply)
+            if verb in _TEACHING:
+                self._learn(verb, came)
+            elif self.protocol is Protocol.LMTP:
+                self._count_taker(verb)
+        return reply
 
-    def _is_one_of_several(self, verb: Verb, reply: Reply) -> bool:
+    def _count_taker(self, verb: Verb) -> None:
+        """Count the recipients of a transaction: LMTP has a final reply for each."""
+        if verb is Verb.MAIL:
+            self._accepted = 0
+        elif verb is Verb.RCPT:
+            self._accepted += 1
+
+    def _is_one_of_several(self, reply: Reply) -> bool:
         """Return whether more replies to the same command are due (RFC 2033 section 4.2)."""
-        if self.protocol is Protocol.SMTP or verb not in _FINAL:
+        if self.protocol is Protocol.SMTP:
             return False
         if reply.closes_session or reply.is_intermediate or self._state is State.CLOSING:
             return False
         self._accepted -= 1
         return self._accepted > 0
 
-    def _move(self, command: Command, reply: Reply) -> None:
+    def _move(self, command: Command, verb: Verb, reply: Reply) -> None:
         if reply.closes_session:
             self._begin_closing(reply)
             return
-        if self._state is State.CLOSING and command.verb is not Verb.QUIT:
+        if self._state is State.CLOSING and verb is not Verb.QUIT:
             return  # the rest of a group behind a 421
-        row = TABLE[self._state, command.verb]
+        row = TABLE[self._state, verb]
         state = row.next_state(reply)
         if state is None:
             self._in_flight.appendleft((command, 0))
@@ -482,10 +576,6 @@ class Connection:
             case Verb.HELO | Verb.XCLIENT:
                 self.capabilities = Capabilities()
                 self.esmtp = False
-            case Verb.MAIL:
-                self._accepted = 0
-            case Verb.RCPT:
-                self._accepted += 1
             case Verb.AUTH | Verb.AUTH_RESPONSE:
                 self.authenticated = True
             case _:
@@ -583,6 +673,7 @@ class Connection:
 
     def _break(self, why: str, octets: bytes = b"", reply: Reply | None = None) -> NoReturn:
         self.ending = why
+        reply = self._broken_by = reply or self._broken_by
         if octets:
             shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
@@ -598,6 +689,14 @@ def _nothing_unsent() -> int:
 
 
 _ENDS: Final = frozenset({State.CLOSING, State.BROKEN})
+_COUNTED: Final = frozenset({Verb.MAIL, Verb.RCPT, Verb.BDAT, Verb.BDAT_LAST})
+_TEACHING: Final = frozenset(
+    {
+        *(Verb.GREETING, Verb.EHLO, Verb.LHLO, Verb.HELO, Verb.XCLIENT),
+        *(Verb.AUTH, Verb.AUTH_RESPONSE),
+    }
+)
+"""The verbs whose success changes more than the state."""
 _END_OF_CONTENT: Final = EndOfContent()
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})

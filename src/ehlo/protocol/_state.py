@@ -40,6 +40,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Verb
+from ehlo.reply import Severity
 
 if TYPE_CHECKING:
     from ehlo.reply import Reply
@@ -96,9 +97,10 @@ class Row(NamedTuple):
         Returns:
             The next state.
         """
-        if reply.is_positive:
-            return self.completion if self.code in {0, reply.code} else None
-        return self.intermediate if reply.is_intermediate else self.negative
+        digit = reply.code // 100
+        if digit == Severity.POSITIVE_COMPLETION:
+            return self.completion if not self.code or self.code == reply.code else None
+        return self.intermediate if digit == Severity.POSITIVE_INTERMEDIATE else self.negative
 
 
 def _completes(to: State, otherwise: State, code: int = 0) -> Row:

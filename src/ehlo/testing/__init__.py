@@ -58,6 +58,7 @@ from ehlo.testing._options import (
     ServerOptions,
     Wording,
 )
+from ehlo.testing._proxy import ProxyHeader, ProxyProtocol
 from ehlo.testing._quirks import Quirk
 from ehlo.testing._received import ReceivedCommand, ReceivedMessage, Situation
 from ehlo.testing._runner import Server
@@ -83,6 +84,8 @@ __all__ = [
     "Mode",
     "Offer",
     "Pace",
+    "ProxyHeader",
+    "ProxyProtocol",
     "Quirk",
     "ReceivedCommand",
     "ReceivedMessage",

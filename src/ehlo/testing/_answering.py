@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Answerer", "Inbox"]
 
 
+_USUAL: Final[tuple[Step, ...]] = (Usual(),)
+
+
 @dataclass(slots=True)
 class Inbox:
     """What came in and was not looked at yet, and how it was cut.
@@ -100,9 +103,11 @@ class Answerer:
             content: The content, where it is its end.
             recipient: Whom the answer is for, where each recipient gets one.
         """
-        situation = self._situation(verdict.reply, content, recipient)
-        answer = self._chooser.choose(command, situation)
-        steps = answer if isinstance(answer, tuple) else (answer,)
+        steps = _USUAL
+        if self._chooser.has_a_say:
+            situation = self._situation(verdict.reply, content, recipient)
+            answer = self._chooser.choose(command, situation)
+            steps = answer if isinstance(answer, tuple) else (answer,)
         self._inbox.untouched = False
         if not self._follow(steps, verdict):
             verdict.otherwise()

@@ -29,12 +29,16 @@ class Chooser:
     Args:
         options: How the server behaves.
         conduct: What the quirks among them come to.
+
+    Attributes:
+        has_a_say: Whether there is any command that gets another answer than the usual.
     """
 
     def __init__(self, options: ServerOptions, conduct: Conduct) -> None:
         self._hook = options.answers if callable(options.answers) else _hook(options.answers)
         self._conduct = conduct
         self._sender_refusal: Reply | None = None
+        self.has_a_say = bool(options.answers or conduct.rules)
 
     def choose(self, command: ReceivedCommand, situation: Situation) -> Answer:
         """Return what a command is answered with.

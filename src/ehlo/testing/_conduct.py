@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ehlo.testing._content import EndMarks
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ehlo.testing._actions import Answer
     from ehlo.testing._received import ReceivedCommand, Situation
 
-__all__ = ["Conduct", "Edit", "Habit", "Offers", "Rule"]
+__all__ = ["HELD_GREETING", "Conduct", "Edit", "Habit", "Offers", "Rule"]
+
+HELD_GREETING: Final = "greeting"
+"""What a held greeting waits for."""
 
 Condition: TypeAlias = "Callable[[ReceivedCommand, Situation], bool]"
 Offers: TypeAlias = Callable[[tuple[str, ...], bool], tuple[str, ...]]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import AUTH_LINE_MAX, Verb
 from ehlo.testing._actions import Close, Send, Wait
 from ehlo.testing._answering import Answerer, Inbox
-from ehlo.testing._conduct import Habit
+from ehlo.testing._conduct import HELD_GREETING, Habit
 from ehlo.testing._content import ContentReader
 from ehlo.testing._grammar import Refusal, read_line
 from ehlo.testing._judging import judge, open_chunk
 from ehlo.testing._opening import auth_response
 from ehlo.testing._options import ServerOptions
+from ehlo.testing._proxy import ProxyProtocol, read_proxy_header
 from ehlo.testing._received import ReceivedCommand
 from ehlo.testing._session import Session
 from ehlo.testing._state import Mode
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ehlo.testing._actions import Action
     from ehlo.testing._grammar import Line
     from ehlo.testing._judging import Chunk
+    from ehlo.testing._proxy import ProxyHeader
     from ehlo.testing._received import ReceivedMessage
 
 __all__ = ["ServerConnection"]
@@ -31,6 +34,7 @@ __all__ = ["ServerConnection"]
 _CANCEL: Final = {b"*": Refusal.CANCELLED}
 """The one line of an AUTH exchange that is no response (RFC 4954 section 4)."""
 _MASK: Final = "***"
+_PAUSE: Final = Wait(HELD_GREETING)
 
 
 def _auth_line_fault(raw: bytes) -> Refusal | None:
@@ -65,6 +69,7 @@ class ServerConnection:
         commands: What came in, in order, secrets masked.
         discarded: The octets that came in clear behind STARTTLS, none of which was looked at
             (RFC 3207 section 4; a client that sends any has a bug, or a man in the middle).
+        proxy_header: What a proxy said about the connection; None while it has said nothing.
         flights: How many times the client began to speak after the server had: the round trips
             of the session, the greeting not counted.
     """
@@ -93,6 +98,7 @@ class ServerConnection:
         self._chunk: tuple[ReceivedCommand, Chunk] | None = None
         self._has_spoken = False
         self._readers: Mapping[Mode, Callable[[], bool]] = {
+            Mode.PREAMBLE: self._read_preamble,
             Mode.COMMAND: self._read_command,
             Mode.AUTH_RESPONSE: self._read_auth_response,
             Mode.CONTENT: self._read_content,
@@ -100,11 +106,12 @@ class ServerConnection:
             Mode.TLS: self._discard,
             Mode.CLOSED: self._ignore,
         }
-        self._greeting_held = Habit.HOLDS_GREETING in self._habits
-        if self._greeting_held:
-            self._hold_greeting()
+        self._greeting_held = False
+        self.proxy_header: ProxyHeader | None = None
+        if options.proxy_protocol is ProxyProtocol.OFF:
+            self._open()
         else:
-            self._greet()
+            self._session.mode = Mode.PREAMBLE
 
     # --- the contract
 
@@ -112,6 +119,11 @@ class ServerConnection:
     def messages(self) -> list[ReceivedMessage]:
         """The messages that were accepted, in order."""
         return self._session.messages
+
+    @property
+    def early_talker(self) -> bool:
+        """Whether the client spoke before a greeting that a quirk held; that ends the wait."""
+        return self._inbox.early_talker
 
     @property
     def mode(self) -> Mode:
@@ -124,7 +136,8 @@ class ServerConnection:
         Args:
             octets: Any number of them, cut anywhere.
         """
-        if octets and (self._has_spoken or not self.flights):
+        proxied = self.mode is Mode.PREAMBLE
+        if octets and not proxied and (self._has_spoken or not self.flights):
             self._has_spoken = False
             self.flights += 1
         self._inbox.add(octets)
@@ -178,11 +191,18 @@ class ServerConnection:
 
     # --- greeting
 
+    def _open(self) -> None:
+        self._greeting_held = Habit.HOLDS_GREETING in self._habits
+        if self._greeting_held:
+            self._hold_greeting()
+        else:
+            self._greet()
+
     def _hold_greeting(self) -> None:
         """Wait with the greeting, to catch clients that do not."""
         if Habit.BEGINS_GREETING in self._habits:
             self._answerer.emit(Send(f"220-{self._options.hostname} ESMTP\r\n".encode()))
-        self._answerer.emit(Wait("greeting"))
+        self._answerer.emit(_PAUSE)
 
     def _greet(self) -> None:
         self._greeting_held = False
@@ -191,6 +211,8 @@ class ServerConnection:
     def _note_early_talker(self) -> Callable[[], None] | None:
         """Greet a client that did not wait; return what is to be done behind its commands."""
         self._inbox.early_talker = True
+        with suppress(ValueError):  # it is being waited for already
+            self._answerer.actions.remove(_PAUSE)
         if Habit.GREETS_LATE not in self._habits:
             self._greet()
             return None
@@ -199,6 +221,22 @@ class ServerConnection:
         return self._greet
 
     # --- reading
+
+    def _read_preamble(self) -> bool:
+        try:
+            found = read_proxy_header(bytes(self._inbox.buffer))
+        except ValueError:
+            self._answerer.emit(Close())
+            return True
+        if found is None:
+            return False
+        self.proxy_header, length = found
+        self._inbox.take(length)
+        if self.proxy_header.source is not None:
+            self._session.peer = self.proxy_header.source[0]
+        self._session.mode = Mode.COMMAND
+        self._open()
+        return True
 
     def _take_line(self) -> bytes | None:
         """Take a line from the buffer; what exceeds every limit is not kept."""

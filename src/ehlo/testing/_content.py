@@ -34,7 +34,7 @@ class Keep(StrEnum):
     """Every octet."""
     DIGEST = "digest"
     """Length and SHA-256 alone: for messages of any size, in no memory. What looks at content,
-    such as an answers hook, sees none."""
+    such as an answers hook or a quirk, sees none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,10 @@ class Arrival(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation(Generic[_T]):
-    """What came of a dialogue.
+    """What came of a dialogue: its `result`, and its `flights`.
 
-    Attributes:
-        result: The dialogue's result.
-        flights: How often the client had to wait for the server: the round trips. The greeting
-            is one of them.
+    The flights are how often the client had to wait for the server: the round trips. The greeting
+    is one of them.
     """
 
     result: _T

@@ -43,6 +43,8 @@ class Refusal(Enum):
     BAD_RECIPIENT = (501, "5.1.3 Syntax: RCPT TO:<address>")
     BAD_PARAMETER = (501, "5.5.4 Bad parameter")
     BAD_CHUNK = (501, "5.5.4 Syntax: BDAT octets [LAST]")
+    BAD_NODE = (501, "5.5.4 Syntax: ETRN domain")
+    BAD_ATTRIBUTE = (501, "5.5.4 Bad attribute")
     BAD_RESPONSE = (501, "5.5.2 Cannot decode the response")
     CANCELLED = (501, "5.7.0 Authentication cancelled")
     TOO_MANY_MESSAGES = (452, "4.5.3 Too many messages on this connection")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ehlo.commands import Verb
-from ehlo.testing import _opening, _transacting
+from ehlo.testing import _opening, _relaying, _transacting
 from ehlo.testing._conduct import Habit
 from ehlo.testing._grammar import Declined, Refusal, read_chunk_size
 from ehlo.testing._options import Dialect, Offer
@@ -29,6 +29,7 @@ _Handler: TypeAlias = Callable[[Session, str], Verdict]
 
 _ANY: Final = frozenset(Stage) - {Stage.NOT_GREETED}
 _READY: Final = frozenset({Stage.READY})
+_OUTSIDE: Final = frozenset({Stage.GREETED, Stage.READY})
 _SENDER: Final = frozenset({Stage.SENDER_GIVEN, Stage.RECIPIENT_GIVEN})
 _CHUNKS: Final = frozenset({Stage.RECIPIENT_GIVEN, Stage.CHUNKS})
 _BDAT: Final = frozenset({Verb.BDAT, Verb.BDAT_LAST})
@@ -68,6 +69,9 @@ _RULES: Final[Mapping[Verb, _Rule]] = {
     Verb.DATA: _Rule(_transacting.data, _CHUNKS, _NONE),
     Verb.BDAT: _Rule(_transacting.bdat, _CHUNKS, _REQUIRED, "CHUNKING"),
     Verb.BDAT_LAST: _Rule(_transacting.bdat, _CHUNKS, _REQUIRED, "CHUNKING"),
+    Verb.ETRN: _Rule(_relaying.etrn, _READY, _REQUIRED, "ETRN"),
+    Verb.XCLIENT: _Rule(_relaying.xclient, _OUTSIDE, _REQUIRED, "XCLIENT"),
+    Verb.XFORWARD: _Rule(_relaying.xforward, _OUTSIDE, _REQUIRED, "XFORWARD"),
     Verb.RSET: _Rule(_transacting.rset, _ANY, _NONE),
     Verb.NOOP: _Rule(_opening.noop, _ANY, _OPTIONAL),
     Verb.VRFY: _Rule(_opening.vrfy, _ANY, _REQUIRED),

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 from ehlo.testing._grammar import Declined, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ehlo.capabilities import Capabilities
 
 __all__ = ["Limits"]
@@ -57,17 +55,17 @@ class Limits:
         if mails >= self.mails:
             raise Declined(Refusal.TOO_MANY_MESSAGES)
 
-    def check_recipient(self, recipients: Sequence[object], domains: set[str]) -> None:
+    def check_recipient(self, recipients: int, domains: int) -> None:
         """Check that a recipient may be added.
 
         Args:
-            recipients: Those of the transaction so far.
-            domains: Those of the session, with that of the new recipient.
+            recipients: How many the transaction has so far.
+            domains: How many the session has, with that of the new recipient.
 
         Raises:
             Declined: It may not.
         """
-        if len(recipients) >= self.recipients:
+        if recipients >= self.recipients:
             raise Declined(Refusal.TOO_MANY_RECIPIENTS)
-        if len(domains) > self.domains:
+        if domains > self.domains:
             raise Declined(Refusal.TOO_MANY_DOMAINS)

@@ -12,6 +12,7 @@ from ehlo.errors import InvalidInput
 from ehlo.policies import chosen
 from ehlo.testing._actions import Answer
 from ehlo.testing._content import Keep
+from ehlo.testing._proxy import ProxyProtocol
 from ehlo.testing._quirks import Quirk
 from ehlo.testing._received import ReceivedCommand, Situation
 from ehlo.testing._sasl import MECHANISMS
@@ -91,6 +92,8 @@ class Wording:
         judging: 353 to the end of the content, before the replies for each recipient (PRDR).
         delivered: 250 to the end of the content, for one recipient (LMTP, PRDR).
         reset: 250 to RSET.
+        etrn: 250 to ETRN; `{node}` is what it asks about.
+        xforward: 250 to XFORWARD.
         noop: 250 to NOOP.
         vrfy: 252 to VRFY.
         help: 214 to HELP.
@@ -109,6 +112,8 @@ class Wording:
     judging: str = "Each recipient's reply follows, then the message's"
     delivered: str = "2.1.5 <{recipient}> Ok: queued as {queue_id}"
     reset: str = "2.0.0 OK"
+    etrn: str = "2.0.0 Queuing for node {node} started"
+    xforward: str = "2.0.0 OK"
     noop: str = "2.0.0 OK"
     vrfy: str = "2.1.5 Cannot verify the user, but will try delivery"
     help: str = "2.0.0 This server keeps what it gets; see RFC 5321"
@@ -149,10 +154,12 @@ class ServerOptions:
         capabilities: The lines of the EHLO reply behind the first, as they are sent. STARTTLS
             and AUTH are added by `starttls` and `auth`. What is announced here is there, and
             nothing else: the parameters of DSN, DELIVERBY, FUTURERELEASE, MT-PRIORITY,
-            REQUIRETLS, BINARYMIME and PRDR, the command BDAT of CHUNKING. `LIMITS` are kept
+            REQUIRETLS, BINARYMIME and PRDR, the command BDAT of CHUNKING, ETRN, and with the
+            attributes that are named XCLIENT and XFORWARD. `LIMITS` are kept
             (RFC 9422). `SIZE n` sets the limit of a message in octets, which holds whether the
             client used EHLO or not.
         keep: What is kept of the content of messages.
+        proxy_protocol: Whether connections begin with a header of the PROXY protocol.
         starttls: Whether STARTTLS is there; a `Server` with a context turns `OFF` into `OFFERED`.
         users: The passwords of those who can authenticate, by user name.
         auth: Whether AUTH is there; nothing is offered while there are no users.
@@ -172,6 +179,7 @@ class ServerOptions:
     dialect: Dialect = Dialect.ESMTP
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
     keep: Keep = Keep.CONTENT
+    proxy_protocol: ProxyProtocol = ProxyProtocol.OFF
     starttls: Offer = Offer.OFF
     users: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     auth: Offer = Offer.OFFERED
@@ -228,6 +236,7 @@ class ServerOptions:
 _POLICIES: Final[Mapping[str, type[StrEnum]]] = {
     "dialect": Dialect,
     "keep": Keep,
+    "proxy_protocol": ProxyProtocol,
     "starttls": Offer,
     "auth": Offer,
     "auth_channel": AuthChannel,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from ehlo.commands import Verb
 from ehlo.testing._grammar import Declined, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ehlo.capabilities import Capabilities
 
@@ -34,12 +35,14 @@ class _Parameter:
         capability: The EHLO keyword of the extension it belongs to.
         value: The values it may have; None if it has none.
         length_max: How many octets the value may have.
+        within: Whether a value is within what the extension's own parameters say; None for all.
         reserved: Values that belong to further capabilities.
     """
 
     capability: str
     value: re.Pattern[str] | None = None
     length_max: int = 2048
+    within: Callable[[str, tuple[str, ...]], bool] | None = None
     reserved: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def allows(self, value: str | None, announced: Capabilities) -> bool:
@@ -48,7 +51,23 @@ class _Parameter:
             return self.value is None and value is None
         if self.reserved.get(value.upper(), self.capability) not in announced:
             return False
-        return len(value) <= self.length_max and self.value.fullmatch(value) is not None
+        if len(value) > self.length_max or not self.value.fullmatch(value):
+            return False
+        return self.within is None or self.within(value, announced[self.capability])
+
+
+def _soon_enough(value: str, limits: tuple[str, ...]) -> bool:
+    """Whether an interval in seconds is within FUTURERELEASE's first number."""
+    return not limits or int(value) <= int(limits[0])
+
+
+def _early_enough(value: str, limits: tuple[str, ...]) -> bool:
+    """Whether a time exists, and is not behind FUTURERELEASE's second word."""
+    try:
+        time = datetime.fromisoformat(value.upper())
+        return len(limits) < 2 or time <= datetime.fromisoformat(limits[1])  # noqa: PLR2004
+    except ValueError:
+        return False
 
 
 _NOTIFY: Final = "(?:SUCCESS|FAILURE|DELAY)"
@@ -74,12 +93,15 @@ _PARAMETERS: Final[Mapping[tuple[Verb, str], _Parameter]] = {
         "DELIVERBY", _values(r"[+-]?[0-9]{1,9};NT?|\+?(?=0*[1-9])[0-9]{1,9};RT?")
     ),
     # RFC 4865 section 3, with erratum 2040
-    (Verb.MAIL, "HOLDFOR"): _Parameter("FUTURERELEASE", _values("[1-9][0-9]{0,8}")),
+    (Verb.MAIL, "HOLDFOR"): _Parameter(
+        "FUTURERELEASE", _values("[1-9][0-9]{0,8}"), within=_soon_enough
+    ),
     (Verb.MAIL, "HOLDUNTIL"): _Parameter(
         "FUTURERELEASE",
         re.compile(
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
         ),
+        within=_early_enough,
     ),
     # RFC 6710 section 4, RFC 8689 section 4
     (Verb.MAIL, "MT-PRIORITY"): _Parameter("MT-PRIORITY", _values("0|-?[1-9]")),

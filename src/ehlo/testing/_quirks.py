@@ -258,7 +258,8 @@ class Quirk(StrEnum):
         "A NUL and the rest of its line are dropped from the content, without a word.",
     )
 
-    # --- 9: early talkers; all of these hold the greeting until "greeting" is released
+    # --- 9: early talkers; each of these holds the greeting until "greeting" is released or
+    # the client speaks
 
     EARLY_TALKER_421 = (
         "early-talker-421",

@@ -68,6 +68,8 @@ class ReceivedMessage:
         user: Who was authenticated; None for nobody.
         queue_id: The identifier that the server's reply gave to it.
         connection: The number of the connection it came over, counted from 1.
+        xclient: What XCLIENT said about the client: decoded values by attribute.
+        xforward: What XFORWARD said about the message, likewise.
     """
 
     sender: str
@@ -83,6 +85,8 @@ class ReceivedMessage:
     via: Verb = Verb.DATA
     chunks: tuple[int, ...] = ()
     recipient_parameters: tuple[Mapping[str, str | None], ...] = ()
+    xclient: Mapping[str, str] = field(default_factory=dict[str, str])
+    xforward: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def length(self) -> int:
@@ -99,6 +103,7 @@ class ReceivedMessage:
         """How many CR without LF and LF without CR the content holds; a client may send none.
 
         RFC 5321 section 2.3.8. The server takes them for ordinary octets, never for a line end.
+        In content that was not kept there are none.
         """
         return len(_BARE.findall(self.content))
 

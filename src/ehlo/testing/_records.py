@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ehlo.testing._proxy import ProxyHeader
     from ehlo.testing._received import ReceivedCommand, ReceivedMessage
 
 __all__ = ["Records"]
@@ -25,6 +26,7 @@ class Records:
         self._messages: list[ReceivedMessage] = []
         self._commands: list[ReceivedCommand] = []
         self._discarded = bytearray()
+        self._proxy_headers: list[ProxyHeader] = []
         self._failures: list[BaseException] = []
         self._flights = 0
         self._accepted = 0
@@ -55,6 +57,12 @@ class Records:
         """How many times a client began to speak after the server had."""
         with self._changed:
             return self._flights
+
+    @property
+    def proxy_headers(self) -> tuple[ProxyHeader, ...]:
+        """What proxies said about connections."""
+        with self._changed:
+            return tuple(self._proxy_headers)
 
     @property
     def failures(self) -> tuple[BaseException, ...]:
@@ -107,6 +115,11 @@ class Records:
             self._commands += commands
             self._discarded += discarded
             self._changed.notify_all()
+
+    def add_proxy_header(self, header: ProxyHeader) -> None:
+        """Add what a proxy said."""
+        with self._changed:
+            self._proxy_headers.append(header)
 
     def fail(self, failure: BaseException) -> None:
         """Add something that went wrong in the server itself."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
+    from ehlo.testing._proxy import ProxyHeader
     from ehlo.testing._received import ReceivedCommand, ReceivedMessage
 
 __all__ = ["Server"]
@@ -144,6 +145,11 @@ class Server:
     def discarded(self) -> bytes:
         """The octets that came in clear behind STARTTLS, and were not looked at."""
         return self._records.discarded
+
+    @property
+    def proxy_headers(self) -> tuple[ProxyHeader, ...]:
+        """What proxies said about connections, in the order they did."""
+        return self._records.proxy_headers
 
     @property
     def flights(self) -> int:

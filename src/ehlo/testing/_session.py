@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ehlo.capabilities import Capabilities
@@ -51,6 +52,9 @@ class Session:
         messages: What was accepted.
         tls: Whether the connection is encrypted.
         greeted: Whether the greeting was positive.
+        peer: The client's network address.
+        xclient: What XCLIENT said about the client.
+        xforward: What XFORWARD said about the next message.
         exchange: The SASL exchange that is under way.
         hello: The name the client gave; empty before that.
         esmtp: Whether it gave it with EHLO or LHLO.
@@ -73,10 +77,12 @@ class Session:
         self.tls = tls
         self.greeted = False
         self.exchange: Exchange | None = None
+        self.peer = peer
+        self.xclient: dict[str, str] = {}
+        self.xforward: dict[str, str] = {}
         self.mails = 0
         self.domains: set[str] = set()
         self._connection = connection
-        self._peer = peer
         self.forget_client()
 
     def forget_client(self) -> None:
@@ -91,6 +97,7 @@ class Session:
         """Forget the transaction (RFC 5321 section 4.1.1.5)."""
         self.transaction: Transaction | None = None
         self.failed = False
+        self.xforward.clear()
 
     # --- facts
 
@@ -172,7 +179,8 @@ class Session:
         Returns:
             The reply.
         """
-        known = {"hostname": self.options.hostname, "hello": self.hello, "peer": self._peer}
+        peer = self.xclient.get("ADDR", self.peer)
+        known = {"hostname": self.options.hostname, "hello": self.hello, "peer": peer}
         return self._plain_reply(code, text.format_map(known | values))
 
     def _plain_reply(self, code: int, text: str) -> Reply:
@@ -222,8 +230,9 @@ class Session:
             octets = reduce(lambda octets, edit: edit(octets), self.conduct.edits, content.octets)
             self.messages.append(self._message(transaction, replace(content, octets=octets)))
         lmtp = self.options.dialect is Dialect.LMTP
-        self.failed = transaction.via is Verb.BDAT and not transaction.delivered and not lmtp
-        self.transaction = None
+        refused = transaction.via is Verb.BDAT and not transaction.delivered and not lmtp
+        self.reset()
+        self.failed = refused
 
     def _message(self, transaction: Transaction, content: Content) -> ReceivedMessage:
         return ReceivedMessage(
@@ -240,6 +249,8 @@ class Session:
             user=self.user,
             queue_id=self.queue_id,
             connection=self._connection,
+            xclient=MappingProxyType(dict(self.xclient)),
+            xforward=MappingProxyType(dict(self.xforward)),
         )
 
 

@@ -22,6 +22,8 @@ __all__ = ["Ending", "Mode", "Stage", "Transaction", "Verdict"]
 class Mode(Enum):
     """What the octets that come next are."""
 
+    PREAMBLE = auto()
+    """The header of the PROXY protocol."""
     COMMAND = auto()
     AUTH_RESPONSE = auto()
     CONTENT = auto()
@@ -30,6 +32,9 @@ class Mode(Enum):
     TLS = auto()
     """Plaintext where a TLS handshake is due: nothing that may be looked at."""
     CLOSED = auto()
+
+    # Members are singletons. Enum's own hash is a Python function, and every step looks up one.
+    __hash__ = object.__hash__
 
 
 class Stage(Enum):
@@ -45,6 +50,8 @@ class Stage(Enum):
     """Content is coming in by BDAT."""
     FAILED = auto()
     """A chunk was refused: RSET is due (RFC 3030 section 2)."""
+
+    __hash__ = object.__hash__
 
 
 def _nothing() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Verb
 from ehlo.testing._content import ContentStore
-from ehlo.testing._grammar import Declined, Refusal, read_chunk_size
+from ehlo.testing._grammar import Declined, Refusal
 from ehlo.testing._options import Dialect
 from ehlo.testing._paths import check_ascii, read_path
 from ehlo.testing._state import Ending, Mode, Stage, Transaction, Verdict
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ehlo.testing._session import Session
 
 __all__ = ["bdat", "data", "end_chunk", "end_content", "mail", "rcpt", "rset", "take_chunk"]
+
+_SEVERAL: Final = 2
+"""How many recipients it takes for a reply of their own each (PRDR)."""
 
 
 def mail(session: Session, argument: str) -> Verdict:
@@ -44,14 +47,18 @@ def rcpt(session: Session, argument: str) -> Verdict:
     path = read_path(Verb.RCPT, argument, session.announced, session.conduct.moved)
     check_ascii(path.address, transaction.path.parameters)
     reply = session.reply(250, session.options.wording.recipient, recipient=path.address)
-    domains = session.domains | {path.address.rpartition("@")[2].lower()}
-    session.limits.check_recipient(transaction.recipients, domains)
+    domains = len(session.domains) + (_domain(path) not in session.domains)
+    session.limits.check_recipient(len(transaction.recipients), domains)
     return Verdict(reply, partial(_add, session, path))
 
 
 def _add(session: Session, path: Path) -> None:
     session.current.recipients.append(path)
-    session.domains.add(path.address.rpartition("@")[2].lower())
+    session.domains.add(_domain(path))
+
+
+def _domain(path: Path) -> str:
+    return path.address.rpartition("@")[2].lower()
 
 
 def data(session: Session, _argument: str) -> Verdict:
@@ -72,10 +79,9 @@ def rset(session: Session, _argument: str) -> Verdict:
     return Verdict(session.reply(250, session.options.wording.reset), session.reset)
 
 
-def bdat(_session: Session, argument: str) -> Verdict:
-    """BDAT without a chunk, because none can be told from its line (RFC 3030 section 2)."""
-    read_chunk_size(argument)
-    raise Declined(Refusal.OUT_OF_ORDER)
+def bdat(_session: Session, _argument: str) -> Verdict:
+    """BDAT in order, but without a chunk: its line does not say how long it is."""
+    raise Declined(Refusal.BAD_CHUNK)
 
 
 def end_chunk(session: Session, size: int, refusal: Refusal | None) -> Verdict:
@@ -123,15 +129,15 @@ def end_content(session: Session) -> tuple[Ending, ...]:
         dealt with.
     """
     recipients = session.current.recipients
-    whole = Ending(_end(session, recipients))
-    if session.options.dialect is Dialect.LMTP:
+    if session.options.dialect is Dialect.LMTP and recipients:
         return _each(session, recipients)
-    if "PRDR" not in session.current.path.parameters or len(recipients) == 1:
-        return (whole,)
+    whole = _end(session, recipients)
+    if "PRDR" not in session.current.path.parameters or len(recipients) < _SEVERAL:
+        return (Ending(whole),)
     first, *rest = _each(session, recipients)
     begun = session.reply(353, session.options.wording.judging)
-    none = replace(whole.verdict, effect=_nothing, otherwise=session.current.delivered.clear)
-    return (replace(first, preface=begun), *rest, replace(whole, verdict=none))
+    last = replace(whole, effect=_nothing, otherwise=session.current.delivered.clear)
+    return (replace(first, preface=begun), *rest, Ending(last))
 
 
 def _nothing() -> None:

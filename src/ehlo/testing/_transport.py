@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from ehlo.runtime.tls_layer import TlsLayer, TlsSide
 from ehlo.testing._actions import Close, Reset, Send, StartTls, Wait
+from ehlo.testing._conduct import HELD_GREETING
 from ehlo.testing._connection import ServerConnection
 from ehlo.testing._records import Records
 from ehlo.testing._state import Mode
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ehlo.testing._options import ServerOptions
 
 __all__ = ["Shared", "Transport"]
+
+_BEFORE_OR_AFTER: Final = frozenset({Mode.PREAMBLE, Mode.CLOSED})
 
 # Linger for zero seconds: closing sends RST instead of FIN. The fields are short on Windows.
 _LINGER_ZERO: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
@@ -81,7 +84,7 @@ class Transport(asyncio.Protocol):
         self._unsent = bytearray()
         # How many are published.
         self._messages = self._commands = self._discarded = self._flights = 0
-        self._half_closed = False
+        self._half_closed = self._is_proxied = False
         self._over = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -148,18 +151,18 @@ class Transport(asyncio.Protocol):
         # An address and a port; the empty text for a unix socket.
         name: tuple[str, int] | str = transport.get_extra_info("peername")
         peer = name[0] if isinstance(name, tuple) else "localhost"
-        if self._shared.implicit:
-            self._begin_tls()
         self._role = ServerConnection(
             self._shared.options,
             connection=number,
             peer=peer,
             tls=self._shared.implicit,
         )
+        self._begin_implicit_tls()
         self._advance()
 
     def _receive(self, octets: bytes) -> None:
         role = self._current_role()
+        octets = self._past_preamble(octets)
         try:
             plaintext = octets if self._tls is None else self._decrypt(self._tls, octets)
         except ssl.SSLError:
@@ -171,6 +174,22 @@ class Transport(asyncio.Protocol):
             role.receive_eof()
         self._publish()
         self._advance()
+
+    def _past_preamble(self, octets: bytes) -> bytes:
+        """Take a header of the PROXY protocol, which is never encrypted; return what follows it."""
+        role = self._current_role()
+        position = 0
+        while role.mode is Mode.PREAMBLE and position < len(octets):
+            role.receive_data(octets[position : position + 1])
+            position += 1
+        if position:
+            self._begin_implicit_tls()
+        return octets[position:]
+
+    def _begin_implicit_tls(self) -> None:
+        """Begin TLS where it comes first, or behind the PROXY header alone."""
+        if self._shared.implicit and self._current_role().mode not in _BEFORE_OR_AFTER:
+            self._begin_tls()
 
     def _receive_eof(self) -> None:
         self._current_role().receive_eof()
@@ -200,6 +219,9 @@ class Transport(asyncio.Protocol):
             bytes(role.discarded[self._discarded :]),
             role.flights - self._flights,
         )
+        if role.proxy_header is not None and not self._is_proxied:
+            self._is_proxied = True
+            self._shared.records.add_proxy_header(role.proxy_header)
         self._messages = len(role.messages)
         self._commands = len(role.commands)
         self._discarded = len(role.discarded)
@@ -214,7 +236,8 @@ class Transport(asyncio.Protocol):
         self._flush()
 
     def _may_act(self) -> bool:
-        if self._waiting_for in self._shared.released:
+        spoke_early = self._waiting_for == HELD_GREETING and self._current_role().early_talker
+        if spoke_early or self._waiting_for in self._shared.released:
             self._waiting_for = None
         handshaking = self._tls is not None and not self._tls.established
         return not (self._over or handshaking or self._waiting_for is not None)

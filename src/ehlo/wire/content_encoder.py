@@ -78,6 +78,24 @@ class ContentEncoder:
             if piece:
                 yield self._encode_piece(piece)
 
+    def encode_whole(self, content: bytes) -> bytes:
+        """Encode content that is a single piece, its end included: `encode` and `finish` in one.
+
+        Args:
+            content: All of it.
+
+        Returns:
+            The octets to send.
+        """
+        if self._as_it_is:
+            return content
+        piece = content if self._known or _has_only_crlf(content) else _with_crlf(content)
+        if self._stuffs and _DOT in piece:
+            stuffed = _BEFORE_DOT.sub(b"\n.", piece)
+            piece = _DOT + stuffed if piece.startswith(_DOT) else stuffed
+        ended = not piece or piece.endswith(b"\n")
+        return b"".join((piece, b"" if ended else _CRLF, b".\r\n" if self._stuffs else b""))
+
     def _hold_cr(self, piece: bytes) -> bytes:
         """Give back the CR held from before, and hold back one at the end."""
         if self._held_cr:
@@ -87,7 +105,7 @@ class ContentEncoder:
 
     def _encode_piece(self, piece: bytes) -> bytes:
         if not (self._known or _has_only_crlf(piece)):
-            piece = piece.replace(_CRLF, b"\n").replace(_CR, b"\n").replace(b"\n", _CRLF)
+            piece = _with_crlf(piece)
         starts_line, self._at_line_start = self._at_line_start, piece.endswith(b"\n")
         if self._stuffs and _DOT in piece:
             stuffed = _BEFORE_DOT.sub(b"\n.", piece)
@@ -102,6 +120,10 @@ class ContentEncoder:
         ended = self._as_it_is or (self._at_line_start and not self._held_cr)
         end = b"" if ended else _CRLF
         return end + b".\r\n" if self._stuffs else end
+
+
+def _with_crlf(piece: bytes) -> bytes:
+    return piece.replace(_CRLF, b"\n").replace(_CR, b"\n").replace(b"\n", _CRLF)
 
 
 def _has_only_crlf(piece: bytes) -> bool:

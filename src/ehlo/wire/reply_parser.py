@@ -13,6 +13,7 @@ text; a hyphen says that more lines follow. Decisions beyond the text of the RFC
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,8 +70,8 @@ class ReplyParser:
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
         self._limits = ReplyLimits() if limits is None else limits
-        self._buffer = bytearray()
-        self._searched = 0  # octets of the buffer known to hold no line end
+        self._whole: deque[bytes] = deque()  # lines that have come to their LF, without it
+        self._buffer = bytearray()  # the beginning of a line
         self._code = b""  # of the reply whose lines are being collected
         self._lines: list[bytes] = []
         self._total = 0
@@ -83,17 +84,25 @@ class ReplyParser:
         Args:
             data: Any number of octets, cut anywhere.
         """
-        self._buffer += data
+        pieces = bytes(data).split(b"\n")
+        if len(pieces) == 1:
+            self._buffer += data
+            return
+        if self._buffer:
+            pieces[0] = bytes(self._buffer + pieces[0])
+            self._buffer.clear()
+        self._buffer += pieces.pop()
+        self._whole.extend(pieces)
 
     @property
     def has_residue(self) -> bool:
         """Whether octets are left: a part of a reply, or replies not yet taken out."""
-        return bool(self._buffer or self._lines)
+        return bool(self._buffer or self._whole or self._lines)
 
     def clear(self) -> None:
         """Forget all octets that are left."""
+        self._whole.clear()
         self._buffer.clear()
-        self._searched = 0
         self._lines.clear()
         self._total = 0
 
@@ -106,35 +115,29 @@ class ReplyParser:
         Raises:
             BadReply: What came is no reply. The parser is of no use from then on.
         """
-        buffer = self._buffer
-        while buffer:
-            end = buffer.find(b"\n", self._searched)
-            if end < 0:
-                self._check_unfinished()
-                return None
-            line = bytes(buffer[:end]).removesuffix(b"\r")
-            del buffer[: end + 1]
-            self._searched = 0
+        while self._whole:
+            line = self._whole.popleft()
+            if not self._lines and (known := self._known.get(line)) is not None:
+                return known
             reply = self._take_line(line)
             if reply is not None:
                 return reply
+        if self._buffer:
+            self._check_unfinished()
         return None
 
     def _check_unfinished(self) -> None:
         """Refuse a line that can be seen to be garbage before its end has come."""
-        self._searched = len(self._buffer)
+        octets = len(self._buffer)
         # A CR that came last may be half of the line end.
-        if self._searched - self._buffer.endswith(b"\r") > self._limits.line:
+        if octets - self._buffer.endswith(b"\r") > self._limits.line:
             msg = f"a line of more than {self._limits.line} octets"
             raise BadReply(msg, bytes(self._buffer[:80]))
-        if self._searched > _CODE:
+        if octets > _CODE:
             self._check_code(bytes(self._buffer[:80]).removesuffix(b"\r"))
 
-    def _take_line(self, line: bytes) -> Reply | None:
-        if not self._lines:
-            known = self._known.get(line)
-            if known is not None:
-                return known
+    def _take_line(self, whole: bytes) -> Reply | None:
+        line = whole.removesuffix(b"\r")
         self._check_code(line)
         self._check_limits(line)
         self._lines.append(line[_CODE + 1 :])
@@ -143,7 +146,7 @@ class ReplyParser:
             return None
         reply = Reply(int(line[:_CODE]), tuple(self._lines))
         if len(self._lines) == 1 and len(line) <= _REMEMBERED_LINE:
-            self._remember(line, reply)
+            self._remember(whole, reply)
         self._lines.clear()
         self._total = 0
         return reply

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ehlo.content import Octets
 from ehlo.dialogues import Dialogue, Opening, Transaction, deliver, open_session, quit_session
 from ehlo.envelope import Envelope
 from ehlo.errors import ConnectionLost, SMTPError, Timeout, TlsFailed
@@ -59,7 +60,7 @@ def delivering(
 ) -> Callable[[Connection], Dialogue[Receipt]]:
     what = Transaction(
         envelope=Envelope("ada@example.org", [f"r{n}@example.com" for n in range(count)]),
-        content=CONTENT,
+        content=Octets(CONTENT),
         message_id="<1@example.org>",
         on_refusal=on_refusal,
         pipelining=pipelining,

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from ehlo.address import Address
-from ehlo.commands import Mail, Noop, Rcpt
-from ehlo.dialogues import Flush, Need, Receive, Transaction, data, deliver
-from ehlo.dialogues import transaction as module
+from ehlo.commands import Mail, Noop, Rcpt, Rset
+from ehlo.content import Octets, Stream
+from ehlo.dialogues import Flush, Need, Receive, Transaction, bdat, data, deliver, perform
+from ehlo.dialogues.exchange import GROUP_MAX
 from ehlo.envelope import Envelope
 from ehlo.errors import (
     CapabilityMissing,
@@ -22,12 +23,13 @@ from ehlo.errors import (
     Timeout,
 )
 from ehlo.phase import Outcome, Phase
-from ehlo.policies import OnRefusal, Pipelining
+from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import Connection, State
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
 from support.stepping import (
     EOF,
+    C,
     Cut,
     MemoryServer,
     S,
@@ -54,7 +56,10 @@ CUTS = pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name)
 def to(count: int = 1, /, **options: Any) -> Transaction:
     envelope = Envelope("ada@example.org", [f"r{n}@example.com" for n in range(count)])
     defaults: dict[str, Any] = {"envelope": envelope, "content": CONTENT, "message_id": MESSAGE_ID}
-    return Transaction(**defaults | options)
+    wanted = defaults | options
+    if isinstance(wanted["content"], bytes):
+        wanted["content"] = Octets(wanted["content"])
+    return Transaction(**wanted)
 
 
 def send(
@@ -342,18 +347,23 @@ def test_the_refusal_is_the_news_even_if_the_lone_dot_fails(word: str) -> None:
 @pytest.mark.parametrize(
     ("options", "keywords", "missing", "text"),
     [
-        ({"is_eight_bit": True}, ("SIZE",), "8BITMIME", "octets above 127"),
+        (
+            {"content": Octets(b"\xff", is_eight_bit=True)},
+            ("SIZE",),
+            "8BITMIME",
+            "octets above 127",
+        ),
         (
             {"envelope": Envelope("ada@example.org", "jörg@example.com")},
             ("8BITMIME",),
             "SMTPUTF8",
-            "an address that is not ASCII",
+            "an address or a header that is not ASCII",
         ),
         (
             {"envelope": Envelope("jörg@example.com", "bob@example.com")},
             (),
             "SMTPUTF8",
-            "an address that is not ASCII",
+            "an address or a header that is not ASCII",
         ),
         ({"content": b"x" * 1001}, ("SIZE 1000",), "SIZE", "1003 octets; the server takes 1000"),
     ],
@@ -385,8 +395,7 @@ def test_a_size_that_says_nothing_is_no_limit(keyword: str) -> None:
 def test_parameters_of_what_is_offered() -> None:
     what = to(
         envelope=Envelope("jörg@example.org", "r0@example.com"),
-        is_eight_bit=True,
-        content="Grüße\r\n".encode(),
+        content=Octets("Grüße\r\n".encode(), is_eight_bit=True),
     )
     steps = f"""
         C: MAIL FROM:<jörg@example.org> SIZE=9 BODY=8BITMIME SMTPUTF8
@@ -528,27 +537,56 @@ def test_wrong_stage_replies_send_no_content(steps: str, phase: Phase) -> None:
     assert connection.state is State.BROKEN
 
 
-@pytest.mark.parametrize("trouble", [ConnectionLost("reset"), Timeout("stuck")])
-def test_a_failure_before_the_end_is_flushed_is_not_sent(trouble: ConnectionLost) -> None:
-    """T10."""
-    steps = parts(ALL["group"])[:-1]
-    connection = ready("PIPELINING")
-    dialogue = deliver(connection, to())
-    server = [step for step in steps if isinstance(step, S)]
+@pytest.mark.parametrize("unsent", [0, 1, 2, 40, 1000])
+@pytest.mark.parametrize("kind", [ConnectionLost, Timeout])
+@pytest.mark.parametrize("keyword", ["SIZE", "CHUNKING"])
+def test_a_failure_before_the_last_octet_has_left_is_not_sent(
+    kind: type[ConnectionLost], unsent: int, keyword: str
+) -> None:
+    """T10: whoever writes the octets knows how many have not left; the end is the last of them."""
+    connection = ready("PIPELINING", keyword)
+    replies = [b"250 ok\r\n", b"250 ok\r\n", *[b"354 go\r\n"] * (keyword != "CHUNKING")]
 
     def meet(need: Need) -> None:
         connection.data_to_send()
-        if isinstance(need, Receive):
-            connection.receive_data(server.pop(0).octets)
+        assert isinstance(need, Receive)
+        if replies:
+            connection.receive_data(replies.pop(0))
             return
-        assert need == Flush(Phase.END_OF_CONTENT)
-        raise trouble
+        connection.count_unsent = lambda: unsent
+        raise kind("it broke")
 
-    with pytest.raises(type(trouble)) as caught:
-        drive(dialogue, meet)
-    assert caught.value.outcome is Outcome.NOT_SENT
-    assert caught.value.retry_safe
+    with pytest.raises(SMTPError) as caught:
+        drive(deliver(connection, to()), meet)
+    assert type(caught.value) is (kind if unsent else DeliveryUnknown)
+    assert caught.value.outcome is (Outcome.NOT_SENT if unsent else Outcome.UNKNOWN)
+    assert caught.value.retry_safe is bool(unsent)
     assert not connection.is_in_step
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+@pytest.mark.parametrize("code", [250, 451, 554])
+def test_the_final_reply_came_and_then_the_connection_broke(code: int, unsent: int) -> None:
+    """T10: what the server said counts, if it had heard the end of what it talks about."""
+    connection = ready("PIPELINING")
+    replies = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"%d said\r\n" % code]
+
+    def meet(_need: Need) -> None:
+        connection.data_to_send()
+        connection.receive_data(replies.pop(0))
+        if not replies:
+            connection.count_unsent = lambda: unsent
+            raise ConnectionLost
+
+    result: Receipt | SMTPError
+    try:
+        result = drive(deliver(connection, to()), meet)
+    except SMTPError as exc:
+        result = exc
+    if code != 250:
+        judge(result, ContentRefused, Phase.END_OF_CONTENT, code)
+    else:
+        assert type(result) is (ConnectionLost if unsent else Receipt)
 
 
 # -- Content in pieces -----------------------------------------------------------------------------
@@ -556,13 +594,22 @@ def test_a_failure_before_the_end_is_flushed_is_not_sent(trouble: ConnectionLost
 HEAD = f"{MAIL}\n{R0}\nC: DATA\nS: 250 a\nS: 250 a\nS: 354 go"
 
 
-@pytest.fixture(name="pieces")
-def _pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CONTENT_PIECE", 10)
+PHASES = [Phase.CONTENT, Phase.CONTENT, Phase.CONTENT, Phase.END_OF_CONTENT]
+"""What is going on at each need of `Uploading`."""
+
+
+def in_pieces(content: bytes, size: int = 10) -> Stream:
+    """Return content that is read piece by piece."""
+    cut = [content[at : at + size] for at in range(0, len(content), size)]
+    return Stream(lambda: iter(cut), is_repeatable=True)
 
 
 class Uploading:
-    """Meets the needs of a transaction up to its content, then does as a test says."""
+    """Meets the needs of a transaction up to its content, then does as a test says.
+
+    The needs from there on are counted: a flush between any two pieces, and at last the wait for
+    the final reply. Whatever is written then has not left when the connection fails.
+    """
 
     def __init__(self, at: int, what: bytes | SMTPError, then: SMTPError | None = None) -> None:
         self.connection = ready("PIPELINING")
@@ -575,12 +622,13 @@ class Uploading:
 
     def meet(self, need: Need) -> None:
         self.written += said(self.connection)
-        if isinstance(need, Receive):
-            assert self._replies, "nothing more is said"
+        if isinstance(need, Receive) and self._replies:
             self.connection.receive_data(self._replies.pop(0).octets)
             return
         if next(self._flushes) != self._at:
+            assert need == Flush(Phase.CONTENT)
             return
+        self.connection.count_unsent = lambda: 1
         if isinstance(self._what, SMTPError):
             raise self._what
         if self._what:
@@ -592,25 +640,23 @@ class Uploading:
 
     def result(self) -> SMTPError:
         with pytest.raises(SMTPError) as caught:
-            drive(deliver(self.connection, to()), self.meet)
+            drive(deliver(self.connection, to(content=in_pieces(CONTENT))), self.meet)
         assert not self.connection.is_in_step or self._at == 3
         assert caught.value.message_id == MESSAGE_ID
         return caught.value
 
 
-@pytest.mark.usefixtures("pieces")
 def test_content_in_pieces() -> None:
     connection = ready("PIPELINING")
     server = MemoryServer(connection=connection)
     server._mode = "commands"
-    needs = needs_of(deliver(connection, to(content=CONTENT * 3)), server.meet)
+    needs = needs_of(deliver(connection, to(content=in_pieces(CONTENT * 3))), server.meet)
     assert needs.count(Flush(Phase.CONTENT)) == 9
-    assert needs.count(Flush(Phase.END_OF_CONTENT)) == 1
+    assert needs.count(Receive(Phase.END_OF_CONTENT)) == 1
     assert server.taken == [(("RCPT TO:<r0@example.com>",), (CONTENT * 3)[:-2])]
     assert connection.is_idle
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("code", [452, 552])
 def test_refused_between_two_pieces(at: int, code: int) -> None:
@@ -623,7 +669,6 @@ def test_refused_between_two_pieces(at: int, code: int) -> None:
     assert uploading.written.endswith(CONTENT[: 10 * (at + 1)])
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("split", range(1, 13))
 def test_refused_between_pieces_in_two_segments(split: int) -> None:
     """R2: half a refusal is no reason to stop, nor an error."""
@@ -637,11 +682,10 @@ def test_refused_between_pieces_in_two_segments(split: int) -> None:
             uploading.connection.receive_data(rest.pop())
 
     with pytest.raises(ContentRefused) as caught:
-        drive(deliver(uploading.connection, to()), meet)
+        drive(deliver(uploading.connection, to(content=in_pieces(CONTENT))), meet)
     judge(caught.value, ContentRefused, Phase.CONTENT, 552)
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("what", [b"421 4.3.2 bye\r\n", b""], ids=["421", "eof"])
 def test_closed_between_two_pieces(at: int, what: bytes) -> None:
@@ -654,7 +698,6 @@ def test_closed_between_two_pieces(at: int, what: bytes) -> None:
     assert (error.reply == Reply.of(421, "4.3.2 bye")) is bool(what)
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("what", [b"250 ok\r\n", b"354 more\r\n", b"nonsense\r\n"])
 def test_nonsense_between_two_pieces(at: int, what: bytes) -> None:
@@ -664,37 +707,33 @@ def test_nonsense_between_two_pieces(at: int, what: bytes) -> None:
     assert error.outcome is Outcome.NOT_SENT
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
 @pytest.mark.parametrize("then", [ConnectionLost("reset"), Timeout("stuck")])
 def test_a_refusal_wins_over_the_reset_that_follows_it(at: int, then: SMTPError) -> None:
     """T10."""
     error = Uploading(at, b"552 too big\r\n", then).result()
-    judge(error, ContentRefused, Phase.CONTENT, 552)
+    judge(error, ContentRefused, PHASES[at], 552)
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
 @pytest.mark.parametrize("what", [b"55", b"421 bye\r\n"])
 def test_a_reset_is_a_reset_without_a_refusal(at: int, what: bytes) -> None:
     error = Uploading(at, what, ConnectionLost("reset")).result()
     if at == 3 and what.startswith(b"421"):
-        judge(error, ContentRefused, Phase.CONTENT, 421)  # its reply is due by then
+        judge(error, ContentRefused, Phase.END_OF_CONTENT, 421)  # its reply is due by then
         return
     assert type(error) is ConnectionLost
     assert error.outcome is Outcome.NOT_SENT
 
 
-@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
 def test_a_reset_and_nonsense(at: int) -> None:
     error = Uploading(at, b"nonsense\r\n", ConnectionLost("reset")).result()
     assert type(error) is RemoteProtocolError
-    assert error.phase is Phase.CONTENT
+    assert error.phase is PHASES[at]
     assert error.outcome is Outcome.NOT_SENT
 
 
-@pytest.mark.usefixtures("pieces")
 def test_an_early_success_does_not_count_if_the_end_was_not_sent() -> None:
     error = Uploading(3, b"250 ok\r\n", ConnectionLost("reset")).result()
     assert type(error) is ConnectionLost
@@ -704,9 +743,10 @@ def test_an_early_success_does_not_count_if_the_end_was_not_sent() -> None:
 # -- data() ----------------------------------------------------------------------------------------
 
 
-def in_rcpt() -> Connection:
-    connection = ready()
-    for command in (Mail(None), Rcpt(Address.of("r0@example.com"))):
+def in_rcpt(*keywords: str, count: int = 1, protocol: Protocol = Protocol.SMTP) -> Connection:
+    connection = ready(*keywords, protocol=protocol)
+    rcpts = [Rcpt(Address.of(f"r{n}@example.com")) for n in range(count)]
+    for command in (Mail(None), *rcpts):
         connection.send(command)
         said(connection)
         hear(connection, b"250 ok\r\n")
@@ -716,7 +756,9 @@ def in_rcpt() -> Connection:
 @pytest.mark.parametrize("code", [250, 451, 554, 421])
 def test_data_returns_the_final_reply(code: int) -> None:
     connection = in_rcpt()
-    reply = run(data(connection, CONTENT), connection, f"C: DATA\nS: 354 x\n{TEXT}\nS: {code} x")
+    reply = run(
+        data(connection, Octets(CONTENT)), connection, f"C: DATA\nS: 354 x\n{TEXT}\nS: {code} x"
+    )
     assert reply.code == code
     assert connection.is_idle is (code != 421)
 
@@ -724,13 +766,13 @@ def test_data_returns_the_final_reply(code: int) -> None:
 @pytest.mark.parametrize("code", [451, 554, 421])
 def test_data_returns_a_refusal_of_data(code: int) -> None:
     connection = in_rcpt()
-    assert run(data(connection, CONTENT), connection, f"C: DATA\nS: {code} no").code == code
+    assert run(data(connection, Octets(CONTENT)), connection, f"C: DATA\nS: {code} no").code == code
 
 
 def test_data_and_a_lost_reply() -> None:
     connection = in_rcpt()
     with pytest.raises(DeliveryUnknown) as caught:
-        run(data(connection, CONTENT), connection, f"C: DATA\nS: 354 x\n{TEXT}\nEOF")
+        run(data(connection, Octets(CONTENT)), connection, f"C: DATA\nS: 354 x\n{TEXT}\nEOF")
     assert caught.value.message_id is None
 
 
@@ -796,3 +838,203 @@ def test_a_lost_connection_names_the_command() -> None:
     error, _ = send(to(), f"{MAIL}\nS: 250 a\n{R0}\nEOF")
     assert isinstance(error, ConnectionLost)
     assert error.command == "RCPT TO:<r0@example.com>"
+
+
+# -- Groups ----------------------------------------------------------------------------------------
+
+
+def test_a_group_is_bounded() -> None:
+    """T8: what is unanswered never exceeds the window by more than one command."""
+    connection = ready("PIPELINING")
+    most = 0
+
+    def meet(need: Need) -> None:
+        nonlocal most
+        most = max(most, connection.in_flight_octets)
+        said(connection)
+        asked = need == Receive(Phase.DATA)
+        connection.receive_data(b"354 go\r\n" if asked else b"250 ok\r\n")
+
+    receipt = drive(deliver(connection, to(3000)), meet)
+    assert len(receipt.accepted) == 3000
+    assert GROUP_MAX - 50 < most < GROUP_MAX + 50
+
+
+def test_a_421_ends_a_group_that_is_larger_than_the_window() -> None:
+    """T1."""
+    connection = ready("PIPELINING")
+    heard = iter([b"250 ok\r\n250 ok\r\n421 bye\r\n"])
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(next(heard))
+
+    with pytest.raises(RecipientsRefused) as caught:
+        drive(deliver(connection, to(3000)), meet)
+    assert len(caught.value.accepted) == len(caught.value.refused) == 1
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        (f"{MAIL}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok\n{R1}\nS: 250 ok", Phase.DATA),
+    ],
+)
+@pytest.mark.parametrize("octets", [b"250 surprise\r\n", b"25", b"\r\n"])
+def test_octets_between_commands_are_an_error_with_a_phase(
+    steps: str, phase: Phase, octets: bytes
+) -> None:
+    """R11: no reply is paired with a command that had not been sent when it came."""
+    cut = script(steps)
+    last = cut.pop()
+    assert isinstance(last, S)
+    error, connection = send(to(2), [*cut, S(last.octets + octets)])
+    assert type(error) is RemoteProtocolError
+    assert error.phase is phase
+    assert error.outcome is Outcome.NOT_SENT
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        (f"{MAIL}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok", Phase.RCPT),
+        (f"{MAIL}\nS: 250 ok\n{R0}\nS: 250 ok\n{R1}\nS: 250 ok", Phase.DATA),
+    ],
+)
+def test_421_between_commands_is_a_lost_connection(steps: str, phase: Phase) -> None:
+    """T1: it is an answer to nothing that was said."""
+    error, connection = send(to(2), f"{steps}\nS: 421 4.3.2 bye")
+    assert type(error) is ConnectionLost
+    assert error.phase is phase
+    assert error.reply == Reply.of(421, "4.3.2 bye")
+    assert error.retry_safe
+    assert connection.is_over
+
+
+@pytest.mark.parametrize("pipelining", list(Pipelining))
+def test_a_refusal_and_the_end_arrive_together(pipelining: Pipelining) -> None:
+    """T10: the refusal came first, and says more."""
+    connection = ready("PIPELINING")
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(b"550 5.7.1 no\r\n")
+        connection.receive_eof()
+
+    with pytest.raises(SenderRefused) as caught:
+        drive(deliver(connection, to(pipelining=pipelining)), meet)
+    judge(caught.value, SenderRefused, Phase.MAIL, 550)
+    assert not connection.is_idle
+
+
+# -- data() and bdat(), when the connection breaks -------------------------------------------------
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+@pytest.mark.parametrize("words", ["", "250 ok", "554 no", "421 bye", "25", "nonsense", "354 x"])
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+def test_the_last_words_to_content_that_a_verb_sent(by: str, words: str, unsent: int) -> None:
+    connection = in_rcpt("CHUNKING")
+    dialogue = (
+        data(connection, Octets(b"x\r\n")) if by == "DATA" else bdat(connection, b"x", last=True)
+    )
+    begun = [by == "BDAT"]
+
+    def meet(need: Need) -> None:
+        said(connection)
+        if not begun[0]:
+            begun[0] = True
+            connection.receive_data(b"354 go\r\n")
+            return
+        assert need == Receive(Phase.END_OF_CONTENT)
+        end = b"\r\n" if len(words) > 2 else b""
+        connection.receive_data(words.encode() + end)
+        connection.count_unsent = lambda: unsent
+        raise ConnectionLost
+
+    if words[:3] in {"554", "421"} or (words == "250 ok" and not unsent):
+        assert str(drive(dialogue, meet)) == words
+    else:
+        with pytest.raises(ConnectionLost if unsent else DeliveryUnknown):
+            drive(dialogue, meet)
+    assert connection.is_over or not connection.is_settled
+
+
+@pytest.mark.parametrize("words", [b"552 too big\r\n", b"", b"nonsense\r\n", b"421 bye\r\n"])
+def test_the_last_words_in_the_midst_of_content(words: bytes) -> None:
+    connection = in_rcpt()
+    dialogue = data(connection, Octets(b"x" * 70 * 3000 + b"\r\n"))
+
+    def meet(need: Need) -> None:
+        said(connection)
+        if isinstance(need, Receive):
+            connection.receive_data(b"354 go\r\n")
+            return
+        connection.receive_data(words)
+        raise ConnectionLost
+
+    if words.startswith(b"552"):
+        assert drive(dialogue, meet).code == 552
+        return
+    expected = RemoteProtocolError if words.startswith(b"nonsense") else ConnectionLost
+    with pytest.raises(SMTPError) as caught:
+        drive(dialogue, meet)
+    assert type(caught.value) is expected
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+def test_bdat_chunk_by_chunk() -> None:
+    connection = in_rcpt("CHUNKING")
+    steps = [C(b"BDAT 3\r\n\0\r\n"), S(b"250 3 octets\r\n")]
+    assert run(bdat(connection, b"\0\r\n", last=False), connection, steps).code == 250
+    assert connection.state is State.CHUNKS
+    steps = [C(b"BDAT 0 LAST\r\n"), S(b"250 queued\r\n")]
+    assert run(bdat(connection, b"", last=True), connection, steps).code == 250
+    assert connection.is_idle
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_bdat_that_is_refused(last: bool) -> None:
+    connection = in_rcpt("CHUNKING")
+    line = b"BDAT 1 LAST\r\nx" if last else b"BDAT 1\r\nx"
+    steps = [C(line), S(b"552 too much\r\n")]
+    assert run(bdat(connection, b"x", last=last), connection, steps).code == 552
+    assert connection.state is State.FAILED
+    assert run(perform(connection, Rset()), connection, "C: RSET\nS: 250 ok").code == 250
+    assert connection.is_idle
+
+
+def test_bdat_needs_chunking() -> None:
+    connection = in_rcpt()
+    with pytest.raises(CapabilityMissing, match="CHUNKING") as caught:
+        run(bdat(connection, b"x", last=True), connection, "")
+    assert caught.value.capability == "CHUNKING"
+    assert connection.state is State.RCPT
+
+
+def test_a_chunk_that_is_not_the_last_and_a_lost_reply() -> None:
+    connection = in_rcpt("CHUNKING")
+    with pytest.raises(ConnectionLost) as caught:
+        run(bdat(connection, b"x", last=False), connection, [C(b"BDAT 1\r\nx"), EOF])
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+@pytest.mark.parametrize("end", [b"550 no\r\n", b"421 bye\r\n", b"250 c\r\n"])
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+def test_the_last_of_several_final_replies(by: str, end: bytes) -> None:
+    """RFC 2033 section 4.2: one for each recipient that was accepted."""
+    connection = in_rcpt("CHUNKING", count=3, protocol=Protocol.LMTP)
+    replies = S(b"250 a\r\n550 b\r\n" + end)
+    if by == "DATA":
+        steps = [C(b"DATA\r\n"), S(b"354 go\r\n"), C(b"x\r\n.\r\n"), replies]
+        reply = run(data(connection, Octets(b"x")), connection, steps)
+    else:
+        steps = [C(b"BDAT 1 LAST\r\nx"), replies]
+        reply = run(bdat(connection, b"x", last=True), connection, steps)
+    assert reply.wire() == end
+    assert connection.awaited is None

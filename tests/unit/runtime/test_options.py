@@ -5,11 +5,13 @@ import pytest
 
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
+from ehlo.content import Octets
 from ehlo.endpoint import Endpoint
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
+from ehlo.message import Message
 from ehlo.options import ConnectOptions
-from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls
+from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
 from ehlo.runtime.ambient import default_context
 from ehlo.runtime.options import Settings
 from ehlo.runtime.session_facts import SessionFacts
@@ -57,6 +59,7 @@ def test_every_option() -> None:
         name="client.example.org",
         hello="ehlo",
         pipelining="none",
+        without=["CHUNKING", "x-odd"],
         transcript=transcript,
     )
     assert it.credentials is ADA
@@ -67,6 +70,7 @@ def test_every_option() -> None:
     assert it.name == "client.example.org"
     assert it.hello is Hello.EHLO
     assert it.pipelining is Pipelining.NONE
+    assert it.without == ("CHUNKING", "x-odd")
     assert it.transcript is transcript
 
 
@@ -81,6 +85,7 @@ def test_every_option_is_tested_here() -> None:
         "name",
         "hello",
         "pipelining",
+        "without",
         "transcript",
     }
 
@@ -91,12 +96,45 @@ def test_every_option_is_tested_here() -> None:
         ("tls", "'implicit', 'starttls', 'starttls-if-offered', 'none'"),
         ("cleartext", "'refuse', 'allow-credentials'"),
         ("hello", "'ehlo', 'helo', 'none'"),
-        ("pipelining", "'none', 'transaction'"),
+        ("pipelining", "'none', 'transaction', 'continuous'"),
     ],
 )
 def test_a_wrong_policy_lists_the_right_ones(option: str, right: str) -> None:
     with pytest.raises(InvalidInput, match=f"{right}, not 'maybe'"):
         settings(**{option: "maybe"})
+
+
+def test_one_keyword_to_overlook_is_not_its_letters() -> None:
+    assert settings(without="CHUNKING").without == ("CHUNKING",)
+    assert settings(without=()).without == ()
+
+
+def test_what_is_overlooked_the_connection_does_not_know() -> None:
+    link = settings(without=["chunking"]).link(lambda: 1.0)
+    link.receive(b"220 mx\r\n")
+    link.connection.next_event()
+    link.connection.send(Ehlo("client.example.org"))
+    link.receive(b"250-mx\r\n250-CHUNKING\r\n250 PIPELINING\r\n")
+    link.connection.next_event()
+    assert "PIPELINING" in link.connection.capabilities
+    assert "CHUNKING" not in link.connection.capabilities
+
+
+@pytest.mark.parametrize("without", [[5], [b"CHUNKING"], [None]])
+def test_a_keyword_to_overlook_is_a_text(without: Any) -> None:
+    with pytest.raises(TypeError, match="an EHLO keyword"):
+        settings(without=without)
+
+
+def test_a_keyword_to_overlook_holds_no_control_characters() -> None:
+    with pytest.raises(InvalidInput, match="an EHLO keyword"):
+        settings(without=["CHUN\r\nKING"])
+
+
+@pytest.mark.parametrize("server", ["lmtp://localhost", "lmtp+unix:///run/lmtp"])
+def test_the_url_says_what_is_spoken(server: str) -> None:
+    assert settings(server).link(lambda: 0.0).connection.protocol is Protocol.LMTP
+    assert settings().link(lambda: 0.0).connection.protocol is Protocol.SMTP
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a\r\nb", "-", "[1.2.3.4"])
@@ -222,8 +260,7 @@ def test_a_transaction() -> None:
     content = b"Message-ID: <1@example.org>\r\n\r\ntext\r\n"
     it = settings(pipelining="none").transaction(content, envelope, "deliver")
     assert it.envelope == envelope
-    assert it.content == content
-    assert not it.is_eight_bit
+    assert it.content == Octets(content)
     assert it.on_refusal is OnRefusal.DELIVER
     assert it.pipelining is Pipelining.NONE
 
@@ -232,6 +269,34 @@ def test_a_transaction_with_a_wrong_policy() -> None:
     envelope = Envelope("ada@example.org", "bob@example.com")
     with pytest.raises(InvalidInput, match="OnRefusal is one of 'abort', 'deliver'"):
         settings().transaction(b"text", envelope, "perhaps")
+
+
+def test_each_item_of_many_becomes_a_transaction() -> None:
+    clock = iter((1.0, 2.0)).__next__
+    to_bob = Envelope("ada@example.org", "bob@example.com")
+    prepare = settings(pipelining="continuous").preparing("deliver", clock)
+    message = Message(from_="ada@example.org", to="eve@example.com")
+    for it, recipient in (
+        (prepare(message), "eve@example.com"),
+        (prepare((message, to_bob)), "bob@example.com"),
+        (prepare((b"text", to_bob)), "bob@example.com"),
+    ):
+        assert [str(address) for address in it.envelope.recipients] == [recipient]
+        assert it.on_refusal is OnRefusal.DELIVER
+        assert it.pipelining is Pipelining.CONTINUOUS
+        assert it.clock is clock
+
+
+@pytest.mark.parametrize("item", [b"text", (b"text",), (b"text", None), (b"te", b"xt")])
+def test_octets_without_an_envelope_are_none_of_many(item: Any) -> None:
+    """A tuple of octets is an iterable of pieces, and no pair."""
+    with pytest.raises(InvalidInput, match="pass an envelope"):
+        settings().preparing("abort", lambda: 0.0)(item)
+
+
+def test_many_with_a_wrong_policy() -> None:
+    with pytest.raises(InvalidInput, match="OnRefusal is one of"):
+        settings().preparing("perhaps", lambda: 0.0)
 
 
 def test_session_facts() -> None:

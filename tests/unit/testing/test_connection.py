@@ -766,6 +766,12 @@ FRAGMENTS = st.sampled_from(
         b"\r\n.\r\n",
         b"..\r\n",
         b"\n.\n",
+        b"BDAT 3\r\n",
+        b"BDAT 0 LAST\r\n",
+        b"bdat 21 last\r\n",
+        b"LHLO c\r\n",
+        b"XCLIENT NAME=c\r\n",
+        b"XFORWARD NAME=c\r\n",
         b"RSET\r\n",
         b"STARTTLS\r\n",
         b"AUTH PLAIN\r\n",
@@ -780,10 +786,13 @@ FRAGMENTS = st.sampled_from(
 STREAMS = st.lists(FRAGMENTS | st.binary(max_size=20), max_size=25).map(b"".join)
 
 
-@given(STREAMS, st.data())
-def test_any_octets_in_any_pieces(octets: bytes, data: st.DataObject) -> None:
+@given(STREAMS, st.data(), st.sampled_from(Dialect))
+def test_any_octets_in_any_pieces(octets: bytes, data: st.DataObject, dialect: Dialect) -> None:
     options = ServerOptions(
-        users=USERS, starttls=Offer.OFFERED, capabilities=("SIZE 20", "SMTPUTF8")
+        users=USERS,
+        dialect=dialect,
+        starttls=Offer.OFFERED,
+        capabilities=("SIZE 20", "SMTPUTF8", "CHUNKING", "XCLIENT NAME", "XFORWARD NAME"),
     )
     whole, actions = play(octets, options)
     cuts = data.draw(st.lists(st.integers(0, len(octets)), max_size=5).map(sorted))

@@ -55,7 +55,12 @@ def codes(*lines: str, options: ServerOptions) -> tuple[ServerConnection, list[s
         ("FUTURERELEASE", "HOLDFOR=-1", False),
         ("FUTURERELEASE", "HOLDUNTIL=2026-11-23T21:00:00Z", True),
         ("FUTURERELEASE", "HOLDUNTIL=2026-11-23T21:00:00.5+01:00", True),
+        ("FUTURERELEASE", "HOLDUNTIL=2030-01-01T00:00:00Z", True),
+        ("FUTURERELEASE", "HOLDUNTIL=2030-01-01T00:00:01Z", False),
+        ("FUTURERELEASE", "HOLDUNTIL=2026-13-23T21:00:00Z", False),
         ("FUTURERELEASE", "HOLDUNTIL=2026-11-23", False),
+        ("FUTURERELEASE", "HOLDFOR=86400", True),
+        ("FUTURERELEASE", "HOLDFOR=86401", False),
         ("FUTURERELEASE", "HOLDFOR=1 HOLDUNTIL=2026-11-23T21:00:00Z", False),
         ("MT-PRIORITY", "MT-PRIORITY=-9", True),
         ("MT-PRIORITY", "MT-PRIORITY=3", True),
@@ -98,6 +103,12 @@ def test_a_parameter_of_rcpt(parameter: str, valid: bool) -> None:
     assert codes(MAIL, line, options=options)[1] == ["250", "250" if valid else "501"]
     assert codes(MAIL, line, options=ServerOptions())[1] == ["250", "555"]
     assert codes(f"{MAIL} {parameter}", options=options)[1] == ["555"]
+
+
+def test_a_server_need_not_say_how_long_it_holds() -> None:
+    options = ServerOptions(capabilities=("FUTURERELEASE",))
+    for parameter in ("HOLDFOR=999999999", "HOLDUNTIL=9999-01-01T00:00:00Z"):
+        assert codes(f"{MAIL} {parameter}", options=options)[1] == ["250"]
 
 
 def test_parameters_are_kept() -> None:

@@ -159,18 +159,24 @@ class Pump(asyncio.BufferedProtocol):
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
             self._write()
-            if isinstance(need, Flush) and need.phase is Phase.CONTENT:
-                # Large content must not keep the loop from all else, the server's replies included.
-                self._loop.call_soon(self._proceed)
-                return False
             if self._is_met(need):
-                return True
+                return not self._makes_room(need)
             if self._gone.done():
                 raise lost(need.phase, None)
         except (ConnectionLost, TlsFailed) as trouble:
             # Thrown later: the dialogue is being advanced at this moment.
             self._loop.call_soon(self._trouble, trouble)
         return False
+
+    def _makes_room(self, need: Need) -> bool:
+        """Put a need that is met off to the next step of the loop, if it is between two pieces.
+
+        Large content must not keep the loop from all else, a refusal of that content included.
+        """
+        if not (isinstance(need, Flush) and need.phase is Phase.CONTENT):
+            return False
+        self._loop.call_soon(self._proceed)
+        return True
 
     def _is_met(self, need: Need) -> bool:
         if isinstance(need, Receive):

@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 import ehlo
-from ehlo.dialogues import Dialogue, Flush, Need, UpgradeTls
+from ehlo.dialogues import Dialogue, Fetch, Flush, Need, UpgradeTls
 from ehlo.runtime import Link, Settings, Turn, lost, timed_out, told
 
 T = TypeVar("T")
@@ -41,12 +41,14 @@ class Pump:
 
     async def _meet(self, need: Need) -> ehlo.SMTPError | None:
         """Meet one need within its deadline; return what went wrong."""
-        seconds = self._timeouts.of(need.phase)
+        seconds = None if isinstance(need, Fetch) else self._timeouts.of(need.phase)
         with trio.move_on_after(math.inf if seconds is None else seconds):
             try:
                 if isinstance(need, UpgradeTls):
                     self._link.start_tls()
                 await self._flush()
+                if isinstance(need, Fetch) and not need.source.is_ready:
+                    await need.source.fetch()
                 while not self._is_met(need):
                     await self._read()
                     await self._flush()
@@ -60,7 +62,7 @@ class Pump:
     def _is_met(self, need: Need) -> bool:
         if isinstance(need, UpgradeTls):
             return not self._link.is_handshaking
-        return isinstance(need, Flush) or not self._link.connection.needs_data
+        return isinstance(need, Flush | Fetch) or not self._link.connection.needs_data
 
     async def _flush(self) -> None:
         """Write; read meanwhile, because two peers that only write wait for ever."""
@@ -92,8 +94,8 @@ class Pump:
         return bool(octets)
 
 
-async def send(content: bytes, envelope: ehlo.Envelope, url: str) -> ehlo.Receipt:
-    """Send the octets of one message."""
+async def send(content: ehlo.Sendable, envelope: ehlo.Envelope, url: str) -> ehlo.Receipt:
+    """Send the octets of one message, in memory or as an (async) iterable of pieces."""
     settings = Settings.of(url, {})
     link = settings.link(trio.current_time)
     endpoint, connection = settings.endpoint, link.connection

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -140,6 +141,21 @@ def test_trio_pump_does_not_deadlock_or_time_out_on_a_large_message(
     example.trio.run(example.send, content, envelope, docs_servers.starttls.url)
     (message,) = docs_servers.starttls.messages
     assert message.content == content
+
+
+def test_trio_pump_awaits_content(docs_servers: Servers) -> None:
+    example = load("trio_pump")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"Subject: pieces\r\n\r\n"
+        for number in range(3):
+            await example.trio.sleep(0)
+            yield b"Piece %d.\r\n" % number
+
+    envelope = example.ehlo.Envelope("ada@example.org", ["bob@example.com"])
+    example.trio.run(example.send, pieces(), envelope, docs_servers.starttls.url)
+    (message,) = docs_servers.starttls.messages
+    assert message.content == b"Subject: pieces\r\n\r\nPiece 0.\r\nPiece 1.\r\nPiece 2.\r\n"
 
 
 def test_custom_mechanism(capsys: pytest.CaptureFixture[str]) -> None:

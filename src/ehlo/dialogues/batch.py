@@ -251,7 +251,8 @@ class Batch(Generic[_T]):
         if not self._flying:
             return not self.needs_connection
         continuous = self.pipelining is Pipelining.CONTINUOUS
-        return continuous and len(self._flying) < self._depth and self._can_begin
+        offered = self.connection.capabilities.pipelining
+        return continuous and offered and len(self._flying) < self._depth and self._can_begin
 
     def _next_job(self) -> Dialogue[_Job | None]:
         """Take the next message; None if there is none yet, or none that can be sent."""

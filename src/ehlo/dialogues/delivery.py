@@ -514,7 +514,9 @@ class Delivery:
             if connection.state in _OPEN:
                 yield from perform(connection, _RSET)
         except (ConnectionLost, RemoteProtocolError):
-            pass  # the refusal is the news; that the connection is over, the Connection knows
+            # The refusal is the news. Whoever comes next learns of this from the Connection.
+            if not connection.is_over:
+                connection.abandon("the connection was lost")
 
     # -- Times ------------------------------------------------------------------------------------
 

@@ -394,6 +394,8 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
+        if job.parts is not None:
+            job.parts.with_delivered(error)
         if error.message_id is None:
             error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
@@ -456,5 +458,6 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
         error.__cause__ = trouble
         return error
     copied = copy(trouble)
+    copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied

@@ -108,7 +108,8 @@ class Steps:
     def _go_on(self) -> bool:
         other = next(self._others, None)
         if other is None:
-            self.results += self._batch.give_up(SMTPError("no connection can be had"))
+            self.error = SMTPError("no connection can be had")
+            self.results += self._batch.give_up(self.error)
             return False
         self._rooms.append(other)
         self._batch.go_on(other[0])

@@ -148,7 +148,8 @@ class Batch(Generic[_T]):
     @property
     def is_done(self) -> bool:
         """Whether all results have been told, and nothing is left to be raised."""
-        return self._is_exhausted and self._told == self._taken and self._ended_by is None
+        is_told = self._told == self._taken and self._ended_by is None
+        return self._is_exhausted and is_told and not self._must_settle
 
     @property
     def needs_connection(self) -> bool:
@@ -216,10 +217,20 @@ class Batch(Generic[_T]):
 
     @property
     def _is_stuck(self) -> bool:
-        if self._flying:
+        if self._flying or self._must_settle:
             return False
-        ended = self._is_exhausted or self._ended_by is not None
-        return self.needs_connection or (ended and not self._again)
+        return self.needs_connection or (self._has_ended and not self._again)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether nothing more will be taken from the source."""
+        return self._is_exhausted or self._ended_by is not None
+
+    @property
+    def _must_settle(self) -> bool:
+        """Whether nothing more is to be said, but that the session is not idle yet."""
+        is_over = self._has_ended and not (self._again or self._flying)
+        return is_over and self.connection.state in _OPEN
 
     def _known(self) -> list[Result]:
         """Return the results that can be told now: each message has its turn."""
@@ -241,12 +252,11 @@ class Batch(Generic[_T]):
                 return
         if self._flying:
             yield from self._hear_oldest()
-        elif self._is_exhausted:
+        elif self._must_settle:
             yield from self._settle()
 
     def _may_say(self) -> bool:
-        ended = self._is_exhausted or self._ended_by is not None
-        if ended and not self._again:
+        if self._has_ended and not self._again:
             return False
         if not self._flying:
             return not self.needs_connection

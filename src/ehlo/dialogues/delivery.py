@@ -102,7 +102,7 @@ class Delivery:
         try:
             yield from self.say(nobody)
             yield from self.hear()
-            return self.result()
+            receipt = self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
             error = self.resolved(trouble)
             if not self._connection.is_over:
@@ -115,6 +115,9 @@ class Delivery:
         except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
+        if self._connection.state is State.FAILED:  # LMTP: the last chunk, for the last recipient
+            yield from self.withdraw()
+        return receipt
 
     # -- Saying -----------------------------------------------------------------------------------
 

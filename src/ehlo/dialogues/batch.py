@@ -221,8 +221,12 @@ class Batch(Generic[_T]):
     def _is_stuck(self) -> bool:
         if self._flying:
             return False
-        ended = self._is_exhausted or self._ended_by is not None
-        return self.needs_connection or (ended and not self._again)
+        return self.needs_connection or (self._has_ended and not self._again)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether nothing more will be taken from the source."""
+        return self._is_exhausted or self._ended_by is not None
 
     def _known(self) -> list[Result]:
         """Return the results that can be told now: each message has its turn."""
@@ -246,13 +250,13 @@ class Batch(Generic[_T]):
             yield from self._hear_oldest()
 
     def _may_say(self) -> bool:
-        ended = self._is_exhausted or self._ended_by is not None
-        if ended and not self._again:
+        if self._has_ended and not self._again:
             return False
         if not self._flying:
             return not self.needs_connection
         continuous = self.pipelining is Pipelining.CONTINUOUS
-        return continuous and len(self._flying) < self._depth and self._can_begin
+        offered = self.connection.capabilities.pipelining
+        return continuous and offered and len(self._flying) < self._depth and self._can_begin
 
     def _next_job(self) -> Dialogue[_Job | None]:
         """Take the next message; None if there is none yet, or none that can be sent."""
@@ -397,6 +401,8 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
+        if job.parts is not None:
+            job.parts.with_delivered(error)
         if error.message_id is None:
             error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
@@ -459,5 +465,6 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
         error.__cause__ = trouble
         return error
     copied = copy(trouble)
+    copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied

@@ -112,7 +112,7 @@ class Delivery:
         try:
             yield from self.say(nobody)
             yield from self.hear()
-            return self.result()
+            receipt = self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
             error = self.resolved(trouble)
             if not self._connection.is_over:
@@ -125,6 +125,9 @@ class Delivery:
         except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
+        if self._connection.state is State.FAILED:  # LMTP: the last chunk, for the last recipient
+            yield from self.withdraw()
+        return receipt
 
     # -- Saying -----------------------------------------------------------------------------------
 
@@ -561,7 +564,9 @@ class Delivery:
             if connection.state in _OPEN:
                 yield from perform(connection, _RSET)
         except (ConnectionLost, RemoteProtocolError):
-            pass  # the refusal is the news; that the connection is over, the Connection knows
+            # The refusal is the news. Whoever comes next learns of this from the Connection.
+            if not connection.is_over:
+                connection.abandon("the connection was lost")
 
     # -- Times ------------------------------------------------------------------------------------
 

@@ -186,9 +186,7 @@ def test_one_message_has_a_receipt_or_an_error_and_it_is_the_truth(
 ) -> None:
     pair = room(*offered, answers=Plan(plan), dialect=dialect)
     what = message(0, shape)
-    what = type(what)(
-        **{name: getattr(what, name) for name in what.__slots__} | {"pipelining": level}
-    )
+    what = what._replace(pipelining=level)
     try:
         receipt = converse(deliver(pair[0], what), *pair).result
     except SMTPError as error:

@@ -174,7 +174,10 @@ def test_a_local_part_has_no_other_form(envelope: Envelope) -> None:
 
 
 def test_parameters_are_said_where_they_are_offered() -> None:
-    recipients = [Recipient("bob@example.com", notify="NEVER"), "eve@example.com"]
+    recipients: list[Recipient | str] = [
+        Recipient("bob@example.com", notify="NEVER"),
+        "eve@example.com",
+    ]
     envelope = Envelope("ada@example.org", recipients, options=MailOptions(envid="1"))
     plan = planned(b"", "DSN", envelope=envelope)
     assert shown(plan) == "ENVID=1"

@@ -32,7 +32,6 @@ def test_what_must_be_awaited_is_a_need() -> None:
     for expected in (7, END):
         dialogue = take(source)
         assert next(dialogue) == Fetch(source)
-        assert not source.is_ready
         fetched(source)
         assert source.is_ready
         with pytest.raises(StopIteration) as stop:

@@ -69,11 +69,14 @@ def _not_sendable(value: object) -> TypeError:
 
 
 def _read(file: Readable) -> Iterator[bytes]:
-    piece: object
     while piece := file.read(_READ):
-        if not isinstance(piece, bytes):
-            raise TypeError("the file gives text: open it in binary mode")
-        yield piece
+        yield _binary(piece)
+
+
+def _binary(piece: object) -> bytes:
+    if not isinstance(piece, bytes):
+        raise TypeError("the file gives text: open it in binary mode")
+    return piece
 
 
 def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:

@@ -8,13 +8,14 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from ehlo.content import LineEnds, Octets, Stream
 from ehlo.dialogues import deliver
 from ehlo.message.octets import TextCheck, has_utf8_header, why_not_text
 from ehlo.message.streams import stream
 from ehlo.testing import converse
-from ehlo.wire import ContentEncoder, Framing, wire_size
+from ehlo.wire import ContentEncoder, Framing, encode_whole, line_ends_of, wire_size
 from support.rooms import room, to
 
 TOKENS = [b"\r", b"\n", b"\r\n", b".", b"\r\n.\r\n", b"a", b"\0", b"\x85", b"\xc3\xbc", b"x" * 500]
@@ -48,7 +49,7 @@ def test_no_framing_depends_on_how_content_is_cut(chunks: list[bytes], framing: 
     content = b"".join(chunks)
     whole = encode([content], framing)
     assert encode(chunks, framing) == whole
-    assert ContentEncoder(framing).encode_whole(content) == whole
+    assert encode_whole(content, framing) == whole
 
 
 @given(CONTENTS)
@@ -62,9 +63,15 @@ def test_data_and_bdat_bring_the_same_octets(content: bytes) -> None:
 @given(cut(), FRAMINGS)
 def test_content_whose_lines_end_in_crlf_is_believed(chunks: list[bytes], framing: Framing) -> None:
     content = encode(chunks, Framing.BDAT)
-    known = LineEnds.CRLF
-    assert encode([content], framing, known) == encode([content], framing)
-    assert ContentEncoder(framing, known).encode_whole(content) == encode([content], framing)
+    whole = encode([content], framing)
+    assert encode([content], framing, LineEnds.CRLF) == whole
+    assert encode_whole(content, framing, LineEnds.CRLF) == whole
+
+
+@given(CONTENTS)
+def test_line_ends_are_known_where_nothing_is_to_be_done_about_them(content: bytes) -> None:
+    known = line_ends_of(content)
+    assert (known is LineEnds.CRLF) is (encode([content], Framing.BDAT) == content)
 
 
 @given(CONTENTS)
@@ -87,10 +94,12 @@ class Cut(io.BytesIO):
         self._sizes = [len(chunk) for chunk in chunks if chunk]
         self._at = 0
 
+    @override
     def seek(self, offset: int, whence: int = 0, /) -> int:
         self._at = 0
         return super().seek(offset, whence)
 
+    @override
     def read(self, size: int | None = -1, /) -> bytes:
         size = self._sizes[self._at] if self._at < len(self._sizes) else size
         self._at += 1
@@ -136,14 +145,14 @@ def test_a_server_gets_the_same_content_by_any_way(
 ) -> None:
     octets = b"".join(chunks)
     eight_bit = not octets.isascii()
-    content: Octets | Stream = {
+    kinds: dict[str, Octets | Stream] = {
         "octets": Octets(octets, is_eight_bit=eight_bit),
         "file": stream(Cut(chunks))[0],
         "pieces": Stream(lambda: iter(chunks)),
         "sized": Stream(lambda: iter(chunks), wire_size(octets), len(octets)),
-    }[kind]
+    }
     pair = room("PIPELINING", "8BITMIME", "SMTPUTF8", *offered)
-    converse(deliver(pair[0], to(1, content)), *pair)
+    converse(deliver(pair[0], to(1, kinds[kind])), *pair)
     (message,) = pair[1].messages
     assert message.content == encode([octets], Framing.BDAT)
     assert pair[0].is_idle

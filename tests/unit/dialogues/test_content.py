@@ -16,6 +16,7 @@ from ehlo.errors import (
     SMTPError,
 )
 from ehlo.phase import Outcome, Phase
+from ehlo.policies import Pipelining
 from ehlo.protocol import Connection, State
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
@@ -256,6 +257,7 @@ def refusing(connection: Connection) -> ContentSender:
         Framing.DATA,
         None,
         allows_eight_bit=True,
+        pipelining=Pipelining.TRANSACTION,
         ensure_wanted=refuse,
         progress=None,
     )

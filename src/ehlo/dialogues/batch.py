@@ -19,7 +19,7 @@ from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform
 from ehlo.dialogues.needs import FLUSH
 from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
-from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
+from ehlo.dialogues.sources import END, AsyncSource, is_there, pick
 from ehlo.errors import (
     CapabilityMissing,
     ConnectionLost,
@@ -124,7 +124,8 @@ class Batch(Generic[_T]):
         if depth < 1:
             msg = f"the depth is a number of messages, 1 at the least, not {depth}"
             raise InvalidInput(msg)
-        if not (connection.is_idle or connection.is_over):
+        is_ready = connection.state is State.READY and connection.is_settled
+        if not (is_ready or connection.is_over):
             msg = f"no batch can begin: the session is in state {connection.state.name}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         self.connection = connection
@@ -264,20 +265,18 @@ class Batch(Generic[_T]):
             return self._again.popleft()
         if self._flying and not self._source_is_quick:
             yield _FLUSH  # what was said must not wait for a source that may be slow
+        if not (yield from is_there(self._source)):
+            self._take_known()
+            return None
         try:
-            item = yield from take(self._source)
-        except (ConnectionLost, RemoteProtocolError):
-            raise
+            item = pick(self._source)
         except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
             self._ended_by = exc
             return None
         if item is END:
             self._is_exhausted = True
-        elif item is NOT_YET:
-            self._take_known()
-        else:
-            return self._job(item)
-        return None
+            return None
+        return self._job(item)
 
     def _job(self, item: _T) -> _Job | None:
         index = self._taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ehlo.address import Address, AddressLike, Mailbox
 from ehlo.errors import InvalidInput
@@ -59,6 +59,8 @@ class Recipient:
         object.__setattr__(self, "options", RcptOptions(notify=notify, orcpt=orcpt))
 
 
+_set = object.__setattr__
+
 RecipientLike = str | Address | Mailbox | Recipient
 """What a parameter for one recipient takes."""
 
@@ -97,22 +99,28 @@ class Envelope:
         *,
         options: MailOptions | None = None,
     ) -> None:
-        # Complete from the start, so that a traceback with locals can show a refused one.
-        object.__setattr__(self, "sender", None)
-        object.__setattr__(self, "recipients", ())
-        object.__setattr__(self, "options", NO_MAIL_OPTIONS)
-        object.__setattr__(self, "rcpt_options", ())
-        if options is not None:
-            require_options(MailOptions, options)
-            object.__setattr__(self, "options", options)
-        unique = _unique(recipients)
-        if not unique:
-            msg = "an envelope needs at least one recipient"
-            raise InvalidInput(msg)
-        path = None if sender is None or sender == "" else Address.of(sender)
-        object.__setattr__(self, "sender", path)
-        object.__setattr__(self, "recipients", tuple(unique))
-        object.__setattr__(self, "rcpt_options", tuple(unique.values()))
+        try:
+            if options is not None:
+                require_options(MailOptions, options)
+            addresses, rcpt_options = _checked(recipients)
+            path = None if sender is None or sender == "" else Address.of(sender)
+        except BaseException:
+            # Complete, so that a traceback with locals can show a refused one.
+            self._fill(None, (), NO_MAIL_OPTIONS, ())
+            raise
+        self._fill(path, addresses, NO_MAIL_OPTIONS if options is None else options, rcpt_options)
+
+    def _fill(
+        self,
+        sender: Address | None,
+        recipients: tuple[Address, ...],
+        options: MailOptions,
+        rcpt_options: tuple[RcptOptions, ...],
+    ) -> None:
+        _set(self, "sender", sender)
+        _set(self, "recipients", recipients)
+        _set(self, "options", options)
+        _set(self, "rcpt_options", rcpt_options)
 
     def options_of(self, recipient: Address) -> RcptOptions:
         """Return what the sender asks for one recipient.
@@ -158,6 +166,25 @@ class Envelope:
             if not recipient.spec.isascii():
                 return True
         return False
+
+
+_NO_OPTIONS: Final = (NO_RCPT_OPTIONS,)
+
+
+def _checked(
+    recipients: RecipientLike | Iterable[RecipientLike],
+) -> tuple[tuple[Address, ...], tuple[RcptOptions, ...]]:
+    """Return the recipients, each once, and the options of each."""
+    only = recipients
+    if type(recipients) is list and len(recipients) == 1:
+        only = recipients[0]
+    if type(only) is str:  # the most usual case: nothing to compare, nothing to merge
+        return (Address(only),), _NO_OPTIONS
+    unique = _unique(recipients)
+    if not unique:
+        msg = "an envelope needs at least one recipient"
+        raise InvalidInput(msg)
+    return tuple(unique), tuple(unique.values())
 
 
 def _unique(recipients: RecipientLike | Iterable[RecipientLike]) -> dict[Address, RcptOptions]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import select
+import socket
+import struct
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -14,8 +17,6 @@ from ehlo.protocol import State
 from ehlo.runtime.driving import Turn, lost, timed_out, told
 
 if TYPE_CHECKING:
-    import socket
-
     from ehlo.dialogues import Dialogue, Need
     from ehlo.runtime.link import Link
     from ehlo.timeouts import Timeouts
@@ -24,13 +25,19 @@ __all__ = ["Pump"]
 
 _T = TypeVar("_T")
 _READ = 65_536
+_PATIENCE = 1
+"""Seconds that a read may block for, where reads do."""
+_TIMEVAL = struct.pack("@ll", _PATIENCE, 0)
 
 
 class Pump:
     """Runs dialogues on a socket, one at a time.
 
-    The socket is non-blocking, so that reading goes on while the server takes nothing: two peers
-    that both only write would wait for each other for ever.
+    No write ever blocks, so that reading goes on while the server takes nothing: two peers that
+    both only write would wait for each other for ever.
+
+    Where the system allows it (see `_PATIENT`), reads do: a reply that comes soon costs one system
+    call and not two. They give up after `_PATIENCE`, and the rest of the wait is timed exactly.
 
     Args:
         sock: A connected socket; the pump owns it from now on.
@@ -43,9 +50,10 @@ class Pump:
     """
 
     def __init__(self, sock: socket.socket, link: Link, timeouts: Timeouts) -> None:
-        sock.settimeout(0)
         self.link = link
         self._sock = sock
+        self._is_patient = _be_patient(sock)
+        self._at_once = socket.MSG_DONTWAIT if self._is_patient else 0
         self._timeouts = timeouts
         self.turn = Turn(link)
         self._poll = _poll_with(sock)
@@ -87,8 +95,11 @@ class Pump:
         Raises:
             SMTPError: As the dialogue says.
         """
-        self._end = self._timeouts.end(time.monotonic()) if end is None else end
-        self._read_ahead()
+        if end is None and self._timeouts.total is not None:
+            end = self._timeouts.end(time.monotonic())
+        self._end = end
+        if self.link.connection.is_settled:  # if not, its first octets may have to wait for TLS
+            self._read_ahead()
         try:
             need = next(dialogue)
             while True:
@@ -119,20 +130,20 @@ class Pump:
     def _flush(self, phase: Phase, *, is_answered: bool) -> None:
         """Write all there is; stop early at a reply, where that is an answer to what is written."""
         link = self.link
-        deadline = self._deadline(phase)
-        link.collect()
+        deadline = None
+        if link.collect() and not (self._write(phase) and not link.unsent):
+            deadline = self._deadline(phase)
         while link.unsent:
-            if self._write(phase):
-                self._check_end(phase)
-                deadline = self._deadline(phase)  # it is progress that is timed
-                continue
+            self._check_end(phase)
             readable = self._wait(phase, deadline, writing=True)
-            if readable and not self._read(phase):
+            if readable and self._read(phase) == 0:
                 raise lost(phase, None)
             if is_answered and link.connection.has_news:
                 return
+            if self._write(phase):
+                deadline = self._deadline(phase)  # it is progress that is timed
         # A server may refuse content early, and go on reading: it can be heard between pieces.
-        if phase is Phase.CONTENT and self._poll(0, writing=False) and not self._read(phase):
+        if phase is Phase.CONTENT and self._poll(0, writing=False) and self._read(phase) == 0:
             raise lost(phase, None)
 
     def _check_end(self, phase: Phase) -> None:
@@ -142,10 +153,23 @@ class Pump:
 
     def _receive(self, phase: Phase) -> None:
         self._flush(phase, is_answered=True)
+        connection = self.link.connection
+        if not connection.needs_data:
+            return
         deadline = self._deadline(phase)
-        while self.link.connection.needs_data:
-            self._wait(phase, deadline, writing=False)
-            self._read(phase)
+        is_soon = self._is_patient and (deadline is None or deadline[1] >= _PATIENCE)
+        while connection.needs_data:
+            if not is_soon:
+                self._wait(phase, deadline, writing=False)
+                self._read(phase)
+            elif self._read(phase, patiently=True) is None or self._is_near(deadline):
+                is_soon = False
+
+    def _is_near(self, deadline: tuple[float, float] | None) -> bool:
+        """Return whether a patient read might miss the deadline."""
+        if deadline is None or not self.link.connection.needs_data:
+            return False
+        return deadline[0] - time.monotonic() < _PATIENCE
 
     def _handshake(self) -> None:
         deadline = self._deadline(Phase.TLS)
@@ -163,7 +187,7 @@ class Pump:
     def _write(self, phase: Phase) -> bool:
         """Write what the socket takes; return whether it took anything."""
         try:
-            taken = self._sock.send(self.link.unsent)
+            taken = self._sock.send(self.link.unsent, self._at_once)
         except BlockingIOError:
             return False
         except OSError as exc:
@@ -174,23 +198,21 @@ class Pump:
 
     def _write_what_goes(self) -> None:
         with suppress(OSError):
-            del self.link.unsent[: self._sock.send(self.link.unsent)]
+            del self.link.unsent[: self._sock.send(self.link.unsent, self._at_once)]
 
-    def _read(self, phase: Phase) -> bool:
-        """Read once; return whether the stream goes on."""
+    def _read(self, phase: Phase, *, patiently: bool = False) -> int | None:
+        """Read once; return how many octets came: 0 for the end, None if there is nothing."""
         try:
-            data = self._sock.recv(_READ)
+            data = self._sock.recv(_READ, 0 if patiently else self._at_once)
         except BlockingIOError:
-            return True
+            return None
         except OSError as exc:
             raise lost(phase, exc) from exc
         self.link.receive(data)
-        return bool(data)
+        return len(data)
 
     def _read_ahead(self) -> None:
         """Take in what the server said while nobody was looking: a 421, or the end."""
-        if not self.link.connection.is_settled:
-            return  # a new connection, whose first octets may have to wait for TLS
         try:
             if self._poll(0, writing=False):
                 self._read(Phase.COMMAND)
@@ -225,7 +247,27 @@ class Pump:
             self.link.say_goodbye()
             self._write_what_goes()
         self.link.connection.abandon("the client closed the connection")
+        if self.turn.taken:
+            with suppress(OSError):  # wakes the thread that is waiting for the server
+                self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+
+def _be_patient(sock: socket.socket) -> bool:
+    """Let reads wait for a while; return whether they do, or the socket never blocks.
+
+    Linux alone is known to do so in every detail that counts. Where something has put a socket of
+    its own in place of the system's (gevent), it has its own idea of blocking.
+    """
+    sock.settimeout(0)
+    if sys.platform != "linux" or socket.socket.__module__ != "socket":
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
+    except OSError:
+        return False
+    sock.settimeout(None)
+    return True
 
 
 class _Poll(Protocol):
@@ -241,6 +283,8 @@ def _by_poll(sock: socket.socket) -> _Poll:
 
     def wait(timeout: float | None, *, writing: bool) -> bool:
         ready = (both if writing else reader).poll(None if timeout is None else timeout * 1000)
+        if not ready:
+            return False
         return any(event & ~select.POLLOUT for _, event in ready)
 
     return wait

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -101,7 +101,7 @@ class Mail(Command):
         if self.smtputf8:
             parameters = f" SMTPUTF8{parameters}"
         if self.body is not None:
-            parameters = f" BODY={self.body}{parameters}"
+            parameters = f" BODY={self.body.value}{parameters}"
         if self.size is not None:
             parameters = f" SIZE={self.size}{parameters}"
         return f"MAIL FROM:<{'' if sender is None else sender.spec}>{parameters}"
@@ -150,38 +150,39 @@ class Data(Command):
     verb = Verb.DATA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Bdat(Command):
     """BDAT: send octets of content, which follow the line at once (RFC 3030 section 2).
 
-    Attributes:
+    Args:
         size: How many octets follow.
         last: Whether the content ends with them.
+
+    Raises:
+        InvalidInput: The size is no whole number of octets.
+
+    Attributes:
+        size: As above.
+        last: As above.
+        verb: `BDAT`, or `BDAT_LAST` for the end of the content.
     """
 
     ends_group = False
     size: int
     last: bool
+    verb: Verb = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Refuse what is no size.
-
-        Raises:
-            InvalidInput: The size is no whole number of octets.
-        """
-        if not _is_size(self.size):
+    def __init__(self, size: int, last: bool) -> None:  # noqa: FBT001 - as the dataclass had it
+        _set(self, "size", size)
+        _set(self, "last", last)
+        _set(self, "verb", Verb.BDAT_LAST if last else Verb.BDAT)
+        if not _is_size(size):
             msg = "the size of a chunk is a whole number of octets"
             raise InvalidInput(msg)
 
-    @property
-    @override
-    def verb(self) -> Verb:  # type: ignore[override]
-        """`BDAT`, or `BDAT_LAST` for the end of the content."""
-        return Verb.BDAT_LAST if self.last else Verb.BDAT
-
     @override
     def _line(self) -> str:
-        return f"BDAT {self.size}{' LAST' if self.last else ''}"
+        return f"BDAT {self.size} LAST" if self.last else f"BDAT {self.size}"
 
 
 @dataclass(frozen=True, slots=True)

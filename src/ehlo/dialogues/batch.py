@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ehlo.commands import Rset
@@ -221,8 +221,12 @@ class Batch(Generic[_T]):
     def _is_stuck(self) -> bool:
         if self._flying:
             return False
-        ended = self._is_exhausted or self._ended_by is not None
-        return self.needs_connection or (ended and not self._again)
+        return self.needs_connection or (self._has_ended and not self._again)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether nothing more will be taken from the source."""
+        return self._is_exhausted or self._ended_by is not None
 
     def _known(self) -> list[Result]:
         """Return the results that can be told now: each message has its turn."""
@@ -246,13 +250,13 @@ class Batch(Generic[_T]):
             yield from self._hear_oldest()
 
     def _may_say(self) -> bool:
-        ended = self._is_exhausted or self._ended_by is not None
-        if ended and not self._again:
+        if self._has_ended and not self._again:
             return False
         if not self._flying:
             return not self.needs_connection
         continuous = self.pipelining is Pipelining.CONTINUOUS
-        return continuous and len(self._flying) < self._depth and self._can_begin
+        offered = self.connection.capabilities.pipelining
+        return continuous and offered and len(self._flying) < self._depth and self._can_begin
 
     def _next_job(self) -> Dialogue[_Job | None]:
         """Take the next message; None if there is none yet, or none that can be sent."""
@@ -295,15 +299,18 @@ class Batch(Generic[_T]):
             return
         job.tries += 1
         if job.transaction.pipelining is not self.pipelining:
-            job.transaction = replace(job.transaction, pipelining=self.pipelining)
+            job.transaction = job.transaction._replace(pipelining=self.pipelining)
         try:
             if not self._flying:
                 ensure_open(connection, Phase.MAIL)
             if job.parts is not None or exceeds_limits(connection, job.transaction):
                 yield from self._deliver_parts(job)
                 return
-            job.delivery = Delivery(connection, job.transaction)
-            yield from self._say(job, job.delivery)
+            delivery = job.delivery = Delivery(connection, job.transaction)
+            if delivery.say_at_once():
+                self._flying.append(job)
+            else:
+                yield from self._say(job, delivery)
         except (ConnectionLost, RemoteProtocolError):
             self._flying.append(job)
             raise
@@ -394,6 +401,8 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
+        if job.parts is not None:
+            job.parts.with_delivered(error)
         if error.message_id is None:
             error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
@@ -456,5 +465,6 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
         error.__cause__ = trouble
         return error
     copied = copy(trouble)
+    copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied

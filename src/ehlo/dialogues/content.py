@@ -14,7 +14,7 @@ from ehlo.message.octets import TextCheck, message_id_of
 from ehlo.phase import Phase
 from ehlo.policies import Pipelining
 from ehlo.protocol import State
-from ehlo.wire import PIECE, ContentEncoder, Framing
+from ehlo.wire import PIECE, ContentEncoder, Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ehlo.dialogues.sources import Source
     from ehlo.protocol import Connection
 
-__all__ = ["ContentSender"]
+__all__ = ["ContentSender", "send_at_once"]
 
 _FLUSH: Final = FLUSH[Phase.CONTENT]
 
@@ -37,6 +37,7 @@ class ContentSender:
         content: The content.
         framing: How it travels.
         size: Its octets on the wire, if they are known.
+        line_ends: What is known of its line ends.
         allows_eight_bit: Whether it was declared as such that may hold octets above 127.
         pipelining: Whether a chunk may follow another one before its reply.
         ensure_wanted: Raises if the server has refused the message in the meantime; called before
@@ -48,13 +49,14 @@ class ContentSender:
         message_id: The Message-ID of content that is read while it is sent, once it was seen.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of the content
         self,
         connection: Connection,
         content: Content,
         framing: Framing,
         size: int | None,
         *,
+        line_ends: LineEnds = LineEnds.ANY,
         allows_eight_bit: bool,
         pipelining: Pipelining,
         ensure_wanted: Callable[[], None],
@@ -66,6 +68,7 @@ class ContentSender:
         self._content = content
         self._framing = framing
         self._size = size
+        self._line_ends = line_ends
         self._allows_eight_bit = allows_eight_bit
         offered = connection.capabilities.pipelining
         self._is_in_lock_step = pipelining is Pipelining.NONE or not offered
@@ -108,15 +111,8 @@ class ContentSender:
 
     def _at_once(self, octets: bytes) -> None:
         """Send what is a single piece."""
-        connection = self._connection
         self._read = len(octets)
-        if self._framing is Framing.DATA:
-            connection.send_whole(octets)
-            return
-        encoded = self._encoder().encode_whole(octets)
-        connection.send(Bdat(len(encoded), last=True))
-        if encoded:
-            connection.send_content(encoded)
+        send_at_once(self._connection, octets, self._framing, self._line_ends)
 
     # -- DATA, one BDAT, several BDAT -------------------------------------------------------------
 
@@ -168,9 +164,7 @@ class ContentSender:
             self._connection.send_content(octets)
 
     def _encoder(self) -> ContentEncoder:
-        content = self._content
-        known = content.line_ends if isinstance(content, Octets) else LineEnds.ANY
-        return ContentEncoder(self._framing, known)
+        return ContentEncoder(self._framing, self._line_ends)
 
     # -- Pieces -----------------------------------------------------------------------------------
 
@@ -229,6 +223,26 @@ class ContentSender:
             msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
             raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)
         return octets
+
+
+def send_at_once(
+    connection: Connection, octets: bytes, framing: Framing, line_ends: LineEnds
+) -> None:
+    """Send content that is a single piece, with its end.
+
+    Args:
+        connection: The Connection.
+        octets: All of the content.
+        framing: How it travels.
+        line_ends: What is known of it.
+    """
+    if framing is Framing.DATA:
+        connection.send_whole(octets, line_ends)
+        return
+    encoded = encode_whole(octets, framing, line_ends)
+    connection.send(Bdat(len(encoded), last=True))
+    if encoded:
+        connection.send_content(encoded)
 
 
 def _changed() -> InvalidInput:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ehlo.commands import Body, Data, Rset
-from ehlo.dialogues.content import ContentSender
+from ehlo.commands import Bdat, Body, Data, Rset
+from ehlo.content import Octets
+from ehlo.dialogues.content import ContentSender, send_at_once
 from ehlo.dialogues.exchange import (
     GROUP_MAX,
     ensure_open,
@@ -35,7 +36,7 @@ from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import NEED_DATA, ReplyReceived, State
 from ehlo.receipt import Receipt, Timings
-from ehlo.wire import Framing
+from ehlo.wire import PIECE, Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,16 +80,17 @@ class Delivery:
     """
 
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
+        plan = Plan.of(connection, transaction)
         self.transaction = transaction
-        self.rides = connection.awaited is not None
         self.is_first = not connection.transactions
+        self.rides = rides = connection.awaited is not None
         self._connection = connection
-        self._plan = Plan.of(connection, transaction)
-        self._is_alone = not self.rides  # whether all replies that are due are its own
+        self._plan = plan
+        self._is_alone = not rides  # whether all replies that are due are its own
         # RFC 3030 section 2: behind a chunk that fails nothing but RSET has a meaning, and whether
         # the one before this fails is not known yet.
         self._resets = connection.projected_state is not State.READY or (
-            self.rides and self._plan.framing is not Framing.DATA
+            rides and plan.framing is not Framing.DATA
         )
         self._replies: list[Reply] = []  # to all that was said, oldest first
         self._said = 0  # commands that are answered before the end of the content is
@@ -110,7 +112,7 @@ class Delivery:
         try:
             yield from self.say(nobody)
             yield from self.hear()
-            return self.result()
+            receipt = self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
             error = self.resolved(trouble)
             if not self._connection.is_over:
@@ -123,6 +125,9 @@ class Delivery:
         except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
+        if self._connection.state is State.FAILED:  # LMTP: the last chunk, for the last recipient
+            yield from self.withdraw()
+        return receipt
 
     # -- Saying -----------------------------------------------------------------------------------
 
@@ -139,6 +144,8 @@ class Delivery:
             ConnectionLost: The connection is gone; `resolved` says what that means.
             RemoteProtocolError: The server broke the protocol; likewise.
         """
+        if self.say_at_once():
+            return
         self._note_time(0)
         yield from self._send_envelope(hear_older)
         if not self._content_rides:
@@ -147,6 +154,36 @@ class Delivery:
         yield from self._send_content()
         self._end = self._connection.queued_octets
         self._note_time(2)
+
+    def say_at_once(self) -> bool:
+        """Send envelope and content in one go, where nothing needs to be waited for.
+
+        Returns:
+            Whether that was done; if not, nothing was sent.
+
+        Raises:
+            RemoteProtocolError: As for `say`.
+        """
+        transaction, plan, connection = self.transaction, self._plan, self._connection
+        content = plan.content
+        if not (self._content_rides and isinstance(content, Octets)) or transaction.progress:
+            return False
+        encoded = encode_whole(content.octets, plan.framing, plan.line_ends)
+        commands = self._envelope()
+        commands.append(Bdat(len(encoded), last=True))
+        if not connection.send_group(commands, GROUP_MAX, encoded):
+            return False
+        self._said = len(commands) - 1
+        self._end = connection.queued_octets
+        if transaction.clock is not None:
+            self._times = [transaction.clock()] * 4
+        return True
+
+    def _envelope(self) -> list[Command]:
+        plan = self._plan
+        if self._resets:
+            return [_RSET, plan.mail, *plan.rcpts]
+        return [plan.mail, *plan.rcpts]
 
     @property
     def _plan_is_fixed(self) -> bool:
@@ -170,10 +207,8 @@ class Delivery:
 
         Whether a command may leave before a reply is the Connection's to say.
         """
-        plan, connection = self._plan, self._connection
-        commands: list[Command] = [_RSET] if self._resets else []
-        commands += (plan.mail, *plan.rcpts)
-        if plan.framing is Framing.DATA and self._plan_is_fixed:
+        connection, commands = self._connection, self._envelope()
+        if self._plan.framing is Framing.DATA and self._plan_is_fixed:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
         self._said = connection.send_some(commands, most)
@@ -205,9 +240,11 @@ class Delivery:
     def _hear_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Wait for all replies that are due; go on only if the content is wanted."""
         connection = self._connection
-        while self._is_awaited:
+        if not self._is_alone:
             yield from self._hear_one(hear_older)
-        self._is_alone = True
+        while self._is_awaited and not self.take():
+            if self._is_awaited:
+                yield RECEIVE[self._phase()]
         self._raise_refusal()
         if connection.is_over:
             awaited = connection.awaited
@@ -221,11 +258,21 @@ class Delivery:
 
     def _send_content(self) -> Dialogue[None]:
         plan, transaction = self._plan, self.transaction
+        content = plan.content
+        if (
+            isinstance(content, Octets)
+            and len(content.octets) <= PIECE
+            and not transaction.progress
+        ):
+            self._ensure_wanted()
+            send_at_once(self._connection, content.octets, plan.framing, plan.line_ends)
+            return
         sender = self._sender = ContentSender(
             self._connection,
-            plan.content,
+            content,
             plan.framing,
             plan.size,
+            line_ends=plan.line_ends,
             allows_eight_bit=plan.mail.body not in {None, Body.SEVEN_BIT},
             pipelining=transaction.pipelining,
             ensure_wanted=self._ensure_wanted,
@@ -288,14 +335,17 @@ class Delivery:
                 replies = connection.next_replies(missing)
                 if not replies:
                     return self._take_event()
+                self._replies += replies
                 for reply in replies:
-                    self._note(reply)
+                    if reply.code >= _REFUSALS:
+                        self._has_refusal = True
         except RemoteProtocolError as exc:
             exc.phase = self._phase()
             raise
-        if self._end:
-            self._note_time(3)
-        return bool(self._end)
+        if not self._end:
+            return False
+        self._note_time(3)
+        return True
 
     def _take_event(self) -> bool:
         """Look what there is instead of a reply that is due."""
@@ -309,7 +359,7 @@ class Delivery:
 
     def _missing(self) -> int:
         """Return how many replies are due to this delivery, so far as it was said."""
-        due = self._before_end
+        due = self._said if self._sender is None else self._before_end
         if self._end:
             is_smtp = self._connection.protocol is Protocol.SMTP
             due += 1 if is_smtp or len(self._replies) < due else max(len(self._takers()), 1)
@@ -367,25 +417,19 @@ class Delivery:
         Raises:
             Refused: The server refused the message.
         """
-        self._raise_refusal()
-        envelope = self.transaction.envelope
+        connection, envelope = self._connection, self.transaction.envelope
         accepted, refused, finals = envelope.recipients, _NOBODY, _NOBODY
+        reply = self._replies[-1]
         if self._has_refusal:
+            self._raise_refusal()
             accepted, refused = split(self._rcpts())
-        if self._connection.protocol is Protocol.LMTP:
+        if connection.protocol is Protocol.LMTP:
             finals = dict(zip(self._takers(), self._finals, strict=False))
             accepted, late = split(finals)
             refused = {**refused, **late}
-        return Receipt(
-            envelope,
-            self._final_reply(),
-            accepted,
-            refused,
-            self._message_id,
-            finals,
-            self._timings(),
-            self._connection.tls,
-        )
+            reply = self._final_reply()
+        timings, tls = self._timings(), connection.tls
+        return Receipt(envelope, reply, accepted, refused, self._message_id, finals, timings, tls)
 
     def _final_reply(self) -> Reply:
         """Return the reply that stands for all: the last positive one of several."""
@@ -520,7 +564,9 @@ class Delivery:
             if connection.state in _OPEN:
                 yield from perform(connection, _RSET)
         except (ConnectionLost, RemoteProtocolError):
-            pass  # the refusal is the news; that the connection is over, the Connection knows
+            # The refusal is the news. Whoever comes next learns of this from the Connection.
+            if not connection.is_over:
+                connection.abandon("the connection was lost")
 
     # -- Times ------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -123,25 +122,34 @@ class Parts:
         """
         transaction = self._transaction
         while self._left and (some := _fitting(connection, self._left)):
-            part = replace(transaction, envelope=transaction.envelope.only(some))
+            part = transaction._replace(envelope=transaction.envelope.only(some))
             try:
                 self._receipts.append((yield from Delivery(connection, part).run()))
             except RecipientsRefused as exc:
                 self._take_refusal(exc, is_usable=connection.is_idle)
             except SMTPError as exc:
-                raise self._with_delivered(exc) from exc.__cause__
+                raise self.with_delivered(exc) from exc.__cause__
             self._left = self._left[len(some) :]
 
     def _take_refusal(self, refusal: RecipientsRefused, *, is_usable: bool) -> None:
         aborts = self._transaction.on_refusal is OnRefusal.ABORT
         if aborts or refusal.delivered or not is_usable:
-            raise self._with_delivered(refusal) from None
+            raise self.with_delivered(refusal) from None
         self._refusal = refusal
         self._refused |= refusal.refused
 
-    def _with_delivered(self, error: SMTPError) -> SMTPError:
+    def with_delivered(self, error: SMTPError) -> SMTPError:
+        """Have an error name those that have got the message in earlier parts.
+
+        Args:
+            error: Why the message as a whole has failed.
+
+        Returns:
+            The same error.
+        """
         taken = tuple(address for receipt in self._receipts for address in receipt.accepted)
-        error.delivered = taken + error.delivered
+        late = tuple(address for address in error.delivered if address not in taken)
+        error.delivered = taken + late
         return error
 
     def result(self) -> Receipt:

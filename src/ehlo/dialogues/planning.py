@@ -9,7 +9,7 @@ from ehlo.content import LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
 from ehlo.parameters import NO_MAIL_OPTIONS, NO_RCPT_OPTIONS, check_limits, needs
 from ehlo.phase import Phase
-from ehlo.wire import Framing, wire_size
+from ehlo.wire import Framing, line_ends_of, wire_size
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
@@ -49,6 +49,7 @@ class Plan(NamedTuple):
         rcpts: The RCPT commands, in the order of the envelope.
         framing: How the content travels.
         size: Its octets on the wire, if they are known.
+        line_ends: What is known of its line ends.
     """
 
     content: Content
@@ -56,6 +57,7 @@ class Plan(NamedTuple):
     rcpts: list[Rcpt]
     framing: Framing
     size: int | None
+    line_ends: LineEnds
 
     @property
     def is_small(self) -> bool:
@@ -80,21 +82,25 @@ class Plan(NamedTuple):
         offered = connection.capabilities
         envelope, content = transaction.envelope, _fit(transaction.content, offered)
         framing = _framing(offered, content, transaction.body)
-        size = _size(content, framing)
+        size, line_ends = _size(content, framing)
         _check_size(offered, size)
-        utf8 = _needs_smtputf8(offered, envelope, content)
+        is_ascii = not envelope.needs_smtputf8
+        utf8 = not (is_ascii and not content.has_utf8_header) and _needs_smtputf8(
+            offered, envelope, content
+        )
         if utf8:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
         if _has_options(envelope):
             _check_options(connection, envelope)
         sender, recipients = envelope.sender, envelope.recipients
-        if not utf8 and envelope.needs_smtputf8:
+        if not (utf8 or is_ascii):
             sender = None if sender is None else sender.to_ascii()
             recipients = tuple(recipient.to_ascii() for recipient in recipients)
         declared = size if "SIZE" in offered.keywords else None
         body = _body(offered, content, transaction.body, framing)
         mail = Mail(sender, declared, body, utf8, envelope.options)
-        return cls(content, mail, list(map(Rcpt, recipients, envelope.rcpt_options)), framing, size)
+        rcpts = list(map(Rcpt, recipients, envelope.rcpt_options))
+        return cls(content, mail, rcpts, framing, size, line_ends)
 
 
 def _fit(content: Content, offered: Capabilities) -> Content:
@@ -116,12 +122,17 @@ def _framing(offered: Capabilities, content: Content, body: Body | None) -> Fram
     return Framing.BDAT if offered.chunking else Framing.DATA
 
 
-def _size(content: Content, framing: Framing) -> int | None:
+def _size(content: Content, framing: Framing) -> tuple[int | None, LineEnds]:
+    """Return the octets of content on the wire, and what is known of its line ends."""
     if not isinstance(content, Octets):
-        return content.octets if framing is Framing.BINARY else content.size
-    if framing is Framing.BINARY or content.line_ends is LineEnds.CRLF:
-        return len(content.octets)
-    return wire_size(content.octets)
+        size = content.octets if framing is Framing.BINARY else content.size
+        return size, LineEnds.ANY
+    octets, line_ends = content.octets, content.line_ends
+    if framing is Framing.BINARY:
+        return len(octets), line_ends
+    if line_ends is not LineEnds.CRLF:
+        line_ends = line_ends_of(octets)  # looked at once: neither sizing nor encoding has to
+    return len(octets) if line_ends is LineEnds.CRLF else wire_size(octets), line_ends
 
 
 def _check_size(offered: Capabilities, size: int | None) -> None:
@@ -138,6 +149,8 @@ def _body(
     if framing is Framing.BINARY:
         return Body.BINARY_MIME
     eight_bit = content.is_eight_bit
+    if eight_bit is False and body is None:
+        return None
     if body is Body.EIGHT_BIT_MIME or eight_bit:
         require(offered, "8BITMIME", "content with octets above 127")
         return Body.EIGHT_BIT_MIME

@@ -11,8 +11,7 @@ recipient, or where the message goes to whoever is accepted. Otherwise the repli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ehlo.commands import Bdat, Data
 from ehlo.dialogues.content import ContentSender
@@ -51,8 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Transaction", "bdat", "data", "deliver"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(NamedTuple):
     """One message, ready to be sent.
 
     Attributes:
@@ -107,16 +105,12 @@ class Transaction:
         Raises:
             InvalidInput: The message cannot be sent as it is.
         """
-        outgoing = prepare(message, envelope, now=now, make_id=make_id)
-        return cls(
-            envelope=outgoing.envelope,
-            content=outgoing.content,
-            message_id=outgoing.message_id,
-            on_refusal=chosen(OnRefusal, on_refusal),
-            pipelining=chosen(Pipelining, pipelining),
-            clock=clock,
-            progress=progress,
-        )
+        if type(on_refusal) is not OnRefusal:
+            on_refusal = chosen(OnRefusal, on_refusal)
+        if type(pipelining) is not Pipelining:
+            pipelining = chosen(Pipelining, pipelining)
+        envelope, content, message_id = prepare(message, envelope, now=now, make_id=make_id)
+        return cls(envelope, content, message_id, on_refusal, pipelining, None, clock, progress)
 
 
 def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receipt]:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
 from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
+from ehlo.commands._command import wire_together
+from ehlo.content import LineEnds
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
-from ehlo.protocol._state import TABLE, State
+from ehlo.protocol._state import TABLE, State, path
 from ehlo.reply import Reply
 from ehlo.secret import scrub
 from ehlo.text import printable
 from ehlo.transcript import Side
-from ehlo.wire import BadReply, ContentEncoder, ReplyParser
+from ehlo.wire import BadReply, ContentEncoder, Framing, ReplyParser, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -119,7 +121,7 @@ class Connection:
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
-        self._encoder = ContentEncoder()
+        self._encoder: ContentEncoder | None = None  # of the content that is being sent
         self._owed = 0  # octets that a BDAT command has announced
         self._counts_domains = False
         self._accepted = 0  # recipients of the transaction, for LMTP's final replies
@@ -268,6 +270,8 @@ class Connection:
             InvalidInput: Likewise.
             CapabilityMissing: Likewise.
         """
+        if not start and self.send_group(commands, in_flight_max):
+            return len(commands)
         for index in range(start, len(commands)):
             command = commands[index]
             if self._in_flight and self._in_flight_octets >= in_flight_max:
@@ -276,6 +280,60 @@ class Connection:
                 return index
             self._send(command)
         return len(commands)
+
+    def send_group(
+        self, commands: Sequence[Command], in_flight_max: int, content: bytes = b""
+    ) -> bool:
+        """Queue the commands of a transaction as one group, or nothing if that is not usual.
+
+        It does what `send` does for each of them, with one look at the state table and one encoding
+        for all: a third of the work.
+
+        Args:
+            commands: The commands, in order.
+            in_flight_max: As for `send_some`.
+            content: The octets behind a BDAT that ends the group, all of them or none.
+
+        Returns:
+            Whether it was queued. If not, each command has to be looked at by itself.
+
+        Raises:
+            RemoteProtocolError: As for `send`.
+        """
+        if self._owed or self._counts_domains or self._trace is not None:
+            return False
+        if len(commands) > _PATH_MAX or not self.capabilities.pipelining:
+            return False
+        target = path(self._projected, tuple([command.verb for command in commands]))
+        if target is None:
+            return False
+        if not self._in_flight:
+            self.assert_in_step()
+        elif self._in_flight[-1][0].ends_group:
+            return False
+        wired = wire_together(commands)
+        if wired is None or self._in_flight_octets + len(wired[0]) > in_flight_max:
+            return False
+        self._queue_group(commands, *wired)
+        self._projected = target
+        if content:
+            self._owed -= len(content)
+            self._outgoing.append(content)
+            self.queued_octets += len(content)
+        return True
+
+    def _queue_group(
+        self, commands: Sequence[Command], octets: bytes, lengths: Sequence[int]
+    ) -> None:
+        self._outgoing.append(octets)
+        self.queued_octets += len(octets)
+        self._in_flight.extend(zip(commands, lengths, strict=True))
+        self._in_flight_octets += len(octets)
+        for command in commands:
+            if type(command) is Mail:
+                self.transactions += 1
+            elif type(command) is Bdat:
+                self._owed = command.size
 
     def _send(self, command: Command) -> None:
         if not self._in_flight:
@@ -364,6 +422,8 @@ class Connection:
             self._send_chunk(chunk)
             return
         self._require_content()
+        if self._encoder is None:
+            self._encoder = ContentEncoder()
         for piece in self._encoder.encode(chunk):
             self._queue_content(piece)
 
@@ -392,22 +452,24 @@ class Connection:
             RemoteProtocolError: It has said something; `next_event` would have told.
         """
         self._require_content()
-        octets = self._encoder.finish()
+        octets = (self._encoder or ContentEncoder()).finish()
+        self._encoder = None
         self._queue_content(octets)
         self._fly(_END_OF_CONTENT, len(octets))
 
-    def send_whole(self, content: bytes) -> None:
+    def send_whole(self, content: bytes, line_ends: LineEnds = LineEnds.ANY) -> None:
         """Queue content and its end at once: `send_content` and `end_content` in one.
 
         Args:
             content: All octets of the content.
+            line_ends: What is known of it; it is believed.
 
         Raises:
             LocalProtocolError: The server does not wait for content.
             RemoteProtocolError: It has said something; `next_event` would have told.
         """
         self._require_content()
-        octets = self._encoder.encode_whole(content)
+        octets = encode_whole(content, Framing.DATA, line_ends)
         self._queue_content(octets)
         self._fly(_END_OF_CONTENT, len(octets))
 
@@ -490,6 +552,8 @@ class Connection:
             RemoteProtocolError: The server broke the protocol; the session is over.
         """
         replies: list[Reply] = []
+        if not self._secrets and self._trace is None and self.protocol is Protocol.SMTP:
+            self._take_usual(replies, most)
         while len(replies) < most and self._in_flight:
             ahead = self._ahead or self._look_ahead()
             if not isinstance(ahead, Reply) or self._state is State.BROKEN:
@@ -502,6 +566,30 @@ class Connection:
                     raise
                 break  # told by whoever asks next
         return replies
+
+    def _take_usual(self, replies: list[Reply], most: int) -> None:
+        """Take replies for as long as they are those that everybody hopes for, 421 not among them.
+
+        This does what `_replied` does with them, in a quarter of the time; it stops in front of the
+        first that is none, and leaves it ahead.
+        """
+        in_flight, state = self._in_flight, self._state
+        if self._owed or state not in _OPEN:
+            return
+        while len(replies) < most and in_flight:
+            ahead = self._ahead or self._look_ahead()
+            if not isinstance(ahead, Reply):
+                break
+            command, octets = in_flight[0]
+            digit, to = _HOPED.get((state, command.verb), _NEVER)
+            if ahead.code // 100 != digit:
+                break
+            self._ahead = None
+            in_flight.popleft()
+            self._in_flight_octets -= octets
+            state = to
+            replies.append(ahead)
+        self._state = state
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""
@@ -553,9 +641,7 @@ class Connection:
             why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
             self._break(why, reply=reply)
         self._state = state
-        if state is State.DATA:
-            self._encoder = ContentEncoder()
-        elif state in _ENDS:
+        if state in _ENDS:
             self.ending = f"the session was ended by {reply}"
         if self._owed and not self._in_flight:
             # The octets of a chunk are due, and nobody wants them any more.
@@ -698,6 +784,17 @@ _TEACHING: Final = frozenset(
 )
 """The verbs whose success changes more than the state."""
 _END_OF_CONTENT: Final = EndOfContent()
+_OPEN: Final = frozenset({State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.DATA})
+_HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {
+    (state, verb): (2 if row.intermediate is None else 3, row.success)
+    for (state, verb), row in TABLE.items()
+    if not row.only_pipelined
+    and verb in {Verb.RSET, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDAT_LAST, Verb.END_OF_CONTENT}
+}
+"""What is hoped for in a transaction: the first digit of the reply, and where it leads."""
+_NEVER: Final = (0, State.BROKEN)
+_PATH_MAX: Final = 8
+"""Commands of a group that is looked up as a whole; a longer one gains little by it."""
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
 # RFC 2033 section 4.1: the one is not spoken where the other is.

@@ -37,6 +37,7 @@ all of them at once, in `Connection`.
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Verb
@@ -45,7 +46,7 @@ from ehlo.reply import Severity
 if TYPE_CHECKING:
     from ehlo.reply import Reply
 
-__all__ = ["TABLE", "Row", "State"]
+__all__ = ["TABLE", "Row", "State", "path"]
 
 
 class State(Enum):
@@ -228,3 +229,33 @@ TABLE: Final[dict[tuple[State, Verb], Row]] = {
     **_QUIT,
 }
 """(state, verb) to the row that says where the replies lead."""
+
+_RIDING: Final = frozenset({Verb.RSET, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDAT_LAST})
+"""The verbs of transactions that may leave in one group, the last two at its end (RFC 2920)."""
+
+
+@cache
+def path(state: State, verbs: tuple[Verb, ...]) -> State | None:
+    """Return where a group of commands leads if all goes well.
+
+    It is asked for with every group, and there are few different ones.
+
+    Args:
+        state: Where the sender's cursor is.
+        verbs: The commands; a few at the most, since the answers are kept.
+
+    Returns:
+        Where the sender's cursor will be; None if they cannot leave together.
+    """
+    for number, verb in enumerate(verbs, 1):
+        row = TABLE.get((state, verb))
+        ends = verb in {Verb.DATA, Verb.BDAT_LAST}
+        if (
+            verb not in _RIDING
+            or row is None
+            or row.only_pipelined
+            or ends > (number == len(verbs))
+        ):
+            return None
+        state = row.success
+    return state

@@ -55,6 +55,10 @@ class Turn:
         """End the turn."""
         self._lock.release()
         connection = self._link.connection
+        if error is None:
+            if self._is_unsettled():
+                connection.abandon("the session is out of step")
+            return
         if not self._may_stay(error):
             connection.abandon("the session was abandoned")
         elif self._is_unsettled():

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ehlo.wire.content_encoder import PIECE, ContentEncoder, Framing, wire_size
+from ehlo.wire.content_encoder import (
+    PIECE,
+    ContentEncoder,
+    Framing,
+    encode_whole,
+    line_ends_of,
+    wire_size,
+)
 from ehlo.wire.reply_parser import BadReply, ReplyLimits, ReplyParser
 
 __all__ = [
@@ -12,5 +19,7 @@ __all__ = [
     "Framing",
     "ReplyLimits",
     "ReplyParser",
+    "encode_whole",
+    "line_ends_of",
     "wire_size",
 ]

@@ -25,6 +25,8 @@ _CODE: Final = 3
 _FIRST_DIGITS: Final = b"2345"
 _REMEMBERED: Final = 256
 _REMEMBERED_LINE: Final = 256
+_CODES: Final = {b"%d " % code: code for code in range(200, 600)}
+"""What a reply of a single line begins with, and its code: one look-up checks all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class ReplyParser:
     """
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
-        self._limits = ReplyLimits() if limits is None else limits
+        limits = self._limits = ReplyLimits() if limits is None else limits
         self._whole: deque[bytes] = deque()  # lines that have come to their LF, without it
         self._buffer = bytearray()  # the beginning of a line
         self._code = b""  # of the reply whose lines are being collected
@@ -77,6 +79,7 @@ class ReplyParser:
         self._total = 0
         # Servers repeat themselves: whole lines that were complete replies, and those replies.
         self._known: dict[bytes, Reply] = {}
+        self._quick_max = min(_REMEMBERED_LINE, limits.line, limits.total) if limits.lines else 0
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take octets as they arrived.
@@ -117,11 +120,18 @@ class ReplyParser:
         """
         while self._whole:
             line = self._whole.popleft()
-            if not self._lines and (known := self._known.get(line)) is not None:
-                return known
-            reply = self._take_line(line)
-            if reply is not None:
-                return reply
+            if not self._lines:
+                known = self._known.get(line)
+                if known is not None:
+                    return known
+                code = _CODES.get(line[: _CODE + 1])
+                if code is not None and len(line) <= self._quick_max:
+                    reply = Reply(code, (line[_CODE + 1 :].removesuffix(b"\r"),))
+                    self._remember(line, reply)
+                    return reply
+            taken = self._take_line(line)
+            if taken is not None:
+                return taken
         if self._buffer:
             self._check_unfinished()
         return None

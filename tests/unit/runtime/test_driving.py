@@ -54,6 +54,25 @@ def test_whoever_goes_away_leaves_nothing_behind(error: BaseException) -> None:
     assert not turn.taken
 
 
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_generator_that_is_closed_leaves_like_one_that_came_to_its_end(is_settled: bool) -> None:
+    """Whoever takes only some results of many leaves the session in step, if it is."""
+    connection = ready()
+    if not is_settled:
+        connection.send(Noop())
+    with pytest.raises(GeneratorExit), Turn(link_of(connection)):
+        raise GeneratorExit
+    assert connection.is_idle is is_settled
+    assert connection.is_over is not is_settled
+
+
+def test_a_connection_whose_transport_keeps_octets_is_given_up() -> None:
+    connection = ready()
+    with Turn(link_of(connection), has_backlog=lambda: True):
+        pass
+    assert connection.state is State.CLOSED
+
+
 def test_a_connection_out_of_step_is_given_up() -> None:
     connection = ready()
     with Turn(link_of(connection)):

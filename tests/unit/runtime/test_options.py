@@ -87,6 +87,7 @@ def test_every_option_is_tested_here() -> None:
         "pipelining",
         "without",
         "transcript",
+        "proxy_header",
     }
 
 

@@ -116,7 +116,9 @@ class Pump(asyncio.BufferedProtocol):
         Raises:
             SMTPError: As the dialogue says.
         """
-        self._end = self._timeouts.end(self._loop.time()) if end is None else end
+        if end is None and self._timeouts.total is not None:
+            end = self._timeouts.end(self._loop.time())
+        self._end = end
         waiter: asyncio.Future[_T] = self._loop.create_future()
         self._waiter, self._dialogue = waiter, dialogue
         self._advance()
@@ -154,7 +156,9 @@ class Pump(asyncio.BufferedProtocol):
     def _begin(self, need: Need) -> bool:
         """Begin to meet a need; return whether it is met already."""
         try:
-            if isinstance(need, UpgradeTls):
+            if isinstance(need, Receive):
+                pass  # the need of nearly all times; the others are looked at one by one
+            elif isinstance(need, UpgradeTls):
                 self.link.start_tls()
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
@@ -306,7 +310,8 @@ class Pump(asyncio.BufferedProtocol):
             self._write_raw()
 
     def _write_raw(self) -> None:
-        # The transport may keep what it is given: give it octets of its own.
+        # The transport may keep what it is given: give it octets of its own. They are not held by
+        # a local variable, since they may be a secret.
         self.transport.write(bytes(self.link.unsent))
         self.link.unsent.clear()
 

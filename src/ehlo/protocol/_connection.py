@@ -197,7 +197,7 @@ class Connection:
     @property
     def needs_data(self) -> bool:
         """Whether `next_event` has nothing to tell until more octets, or their end, arrive."""
-        if self._ahead is None and self._look_ahead() is None:
+        if self._ahead is None and (self._parser.is_spent or self._look_ahead() is None):
             return not (self._eof and self._state is not State.CLOSED)
         return False
 
@@ -554,6 +554,8 @@ class Connection:
         replies: list[Reply] = []
         if not self._secrets and self._trace is None and self.protocol is Protocol.SMTP:
             self._take_usual(replies, most)
+            if self._ahead is None:
+                return replies
         while len(replies) < most and self._in_flight:
             ahead = self._ahead or self._look_ahead()
             if not isinstance(ahead, Reply) or self._state is State.BROKEN:
@@ -574,22 +576,25 @@ class Connection:
         first that is none, and leaves it ahead.
         """
         in_flight, state = self._in_flight, self._state
+        ahead = self._ahead or self._look_ahead()
         if self._owed or state not in _OPEN:
             return
-        while len(replies) < most and in_flight:
-            ahead = self._ahead or self._look_ahead()
+        next_reply, octets = self._parser.next_reply, 0
+        for _ in range(min(most, len(in_flight))):
             if not isinstance(ahead, Reply):
                 break
-            command, octets = in_flight[0]
-            digit, to = _HOPED.get((state, command.verb), _NEVER)
+            digit, to = _HOPED.get((state, in_flight[0][0].verb), _NEVER)
             if ahead.code // 100 != digit:
                 break
-            self._ahead = None
-            in_flight.popleft()
-            self._in_flight_octets -= octets
+            octets += in_flight.popleft()[1]
             state = to
             replies.append(ahead)
-        self._state = state
+            try:
+                ahead = next_reply()
+            except BadReply as exc:
+                ahead = exc
+        self._ahead, self._state = ahead, state
+        self._in_flight_octets -= octets
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""

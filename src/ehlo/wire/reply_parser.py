@@ -68,9 +68,14 @@ class ReplyParser:
 
     Args:
         limits: How much the server may say.
+
+    Attributes:
+        is_spent: Whether `next_reply` has returned None, and nothing came since. It is asked for
+            many times with every message.
     """
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
+        self.is_spent = True
         limits = self._limits = ReplyLimits() if limits is None else limits
         self._whole: deque[bytes] = deque()  # lines that have come to their LF, without it
         self._buffer = bytearray()  # the beginning of a line
@@ -87,6 +92,7 @@ class ReplyParser:
         Args:
             data: Any number of octets, cut anywhere.
         """
+        self.is_spent = False
         pieces = bytes(data).split(b"\n")
         if len(pieces) == 1:
             self._buffer += data
@@ -94,8 +100,10 @@ class ReplyParser:
         if self._buffer:
             pieces[0] = bytes(self._buffer + pieces[0])
             self._buffer.clear()
-        self._buffer += pieces.pop()
-        self._whole.extend(pieces)
+        rest = pieces.pop()
+        if rest:
+            self._buffer += rest
+        self._whole += pieces
 
     @property
     def has_residue(self) -> bool:
@@ -134,6 +142,7 @@ class ReplyParser:
                 return taken
         if self._buffer:
             self._check_unfinished()
+        self.is_spent = True
         return None
 
     def _check_unfinished(self) -> None:

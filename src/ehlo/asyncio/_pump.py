@@ -142,7 +142,7 @@ class Pump(asyncio.BufferedProtocol):
             self._finish(None, exc)
         else:
             self._need = need
-            self._arm(need.phase)
+            self._arm(need)
 
     def _finish(self, result: object, error: Exception | None) -> None:
         self._dialogue = self._deadline = None
@@ -317,8 +317,10 @@ class Pump(asyncio.BufferedProtocol):
 
     # -- The clock: one timer a connection, which re-arms itself ------------------------------
 
-    def _arm(self, phase: Phase) -> None:
+    def _arm(self, need: Need) -> None:
         now = self._loop.time()
+        # How long the caller's own source takes is the caller's affair.
+        phase = None if isinstance(need, Fetch) else need.phase
         seconds = self._timeouts.left(phase, now, self._end)
         if seconds is None:
             self._deadline = None
@@ -341,7 +343,7 @@ class Pump(asyncio.BufferedProtocol):
         if self._loop.time() < end:
             self._set_timer(end)
         elif self._has_progressed():
-            self._arm(self._need.phase)
+            self._arm(self._need)
         else:
             self._trouble(timed_out(self._need.phase, seconds))
 

@@ -18,10 +18,9 @@ from ehlo.content import Octets
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform
 from ehlo.dialogues.needs import FLUSH
-from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
+from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
 from ehlo.dialogues.sources import END, AsyncSource, is_there, pick
 from ehlo.errors import (
-    CapabilityMissing,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -353,8 +352,7 @@ class Batch(Generic[_T]):
         yield from self._hear_all()
         yield from self._settle()
         if not self._may_reconnect and not fits_session(self.connection, job.transaction):
-            msg = "the server's LIMITS do not let this session take all recipients (RFC 9422)"
-            raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+            raise over_limits(self.connection, job.transaction)
         parts = job.parts = job.parts or Parts(job.transaction)
         yield from parts.run(self.connection)
         if parts.is_done:
@@ -464,6 +462,7 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
         error.__cause__ = trouble
         return error
     copied = copy(trouble)
+    copied.args = (f"the message was not sent: {trouble}",)
     copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied

@@ -219,6 +219,10 @@ class ContentSender:
             self.message_id = message_id_of(octets)
         if self._framing is not Framing.BINARY and (why := self._check.feed(octets)):
             raise InvalidInput(f"{why}; it was not sent", phase=Phase.CONTENT)
+        most = self._connection.capabilities.size
+        if most is not None and self._read + len(octets) > most:
+            msg = f"the content has more than the {most} octets that the server takes"
+            raise CapabilityMissing(msg, capability="SIZE", phase=Phase.CONTENT)
         if not (self._allows_eight_bit or octets.isascii()):
             msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
             raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)

@@ -7,7 +7,6 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat, Body, Data, Rset
@@ -39,7 +38,7 @@ from ehlo.receipt import Receipt, Timings
 from ehlo.wire import PIECE, Framing, encode_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ehlo.address import Address
     from ehlo.commands import Command
@@ -53,7 +52,6 @@ __all__ = ["Delivery"]
 _RSET: Final = Rset()
 _DATA: Final = Data()
 _REFUSALS: Final = 400
-_NOBODY: Final[Mapping[Address, Reply]] = MappingProxyType({})
 _OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
 
 
@@ -418,7 +416,9 @@ class Delivery:
             Refused: The server refused the message.
         """
         connection, envelope = self._connection, self.transaction.envelope
-        accepted, refused, finals = envelope.recipients, _NOBODY, _NOBODY
+        accepted = envelope.recipients
+        refused: dict[Address, Reply] = {}
+        finals: dict[Address, Reply] = {}
         reply = self._replies[-1]
         if self._has_refusal:
             self._raise_refusal()

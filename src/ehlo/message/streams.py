@@ -56,7 +56,7 @@ def stream(source: object) -> tuple[Stream, str | None]:
             return _scanned(cast("_Seekable", source))
         return Stream(partial(_read, source)), None
     if isinstance(source, AsyncIterable):
-        return Stream(cast("AsyncIterable[Piece]", source).__aiter__), None
+        return Stream(cast("AsyncIterable[Piece]", source).__aiter__, is_async=True), None
     if isinstance(source, Iterable) and not isinstance(source, str):
         return Stream(cast("Iterable[Piece]", source).__iter__), None
     raise _not_sendable(source)

@@ -354,7 +354,9 @@ def test_no_new_connection_can_be_had() -> None:
     results += batch.give_up(why)
     assert batch.is_done
     assert [result.outcome for result in results] == [ACCEPTED, REFUSED, NOT_SENT, NOT_SENT]
-    assert [str(result.error) for result in results[2:]] == ["nobody listens"] * 2
+    assert [str(result.error) for result in results[2:]] == [
+        "the message was not sent: nobody listens"
+    ] * 2
     assert all(result.error is not why for result in results)
 
 

@@ -105,8 +105,8 @@ def test_mailmax_is_counted() -> None:
     assert isinstance(send(pair, to(2)), Receipt)
     error = send(pair, to(2))
     assert isinstance(error, CapabilityMissing)
-    assert "do not let this session take all recipients" in str(error)
-    assert error.phase is Phase.MAIL
+    assert "open a new one" in str(error)
+    assert (error.phase, error.temporary, error.retry_safe) == (Phase.MAIL, True, True)
     assert isinstance(send(pair, to(1)), Receipt)
     assert isinstance(send(pair, to(1)), CapabilityMissing)
     assert len(taken(pair)) == 3

@@ -149,9 +149,9 @@ def test_each_recipient_of_lmtp_has_a_final_reply(by: str) -> None:
     said(connection)
     connection.receive_data(b"250 one\r\n452 two\r\n")
     assert connection.next_event() == ReplyReceived(final, Reply.of(250, "one"))
-    assert connection.in_flight == (final,)
+    assert connection.awaited == final
     assert connection.next_event() == ReplyReceived(final, Reply.of(452, "two"))
-    assert connection.in_flight == ()
+    assert not connection.in_flight
     assert connection.next_event() is NEED_DATA
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from ehlo.commands import Rset
 from ehlo.content import Octets
@@ -367,9 +367,7 @@ class Batch(Generic[_T]):
 
     def _hear_oldest(self) -> Dialogue[None]:
         """Wait for the replies to the oldest message; take those to others that came with them."""
-        delivery = self._flying[0].delivery
-        if delivery is not None:
-            yield from delivery.hear()
+        yield from cast("Delivery", self._flying[0].delivery).hear()
         self._take_known()
 
     def _take_known(self) -> None:
@@ -400,8 +398,7 @@ class Batch(Generic[_T]):
             return
         if job.parts is not None:
             job.parts.with_delivered(error)
-        if error.message_id is None:
-            error.message_id = job.transaction.message_id
+        error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
         self._results[job.index] = Result(job.index, job.message, error=error)
 

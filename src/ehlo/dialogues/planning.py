@@ -160,15 +160,11 @@ def _body(
 
 
 def _needs_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
-    """Return whether to ask for SMTPUTF8.
+    """Return whether to ask for SMTPUTF8, where an address or the header is not ASCII.
 
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
-    if content.has_utf8_header:
-        return True
-    if not envelope.needs_smtputf8:
-        return False
-    return offered.smtputf8 or _has_utf8_local_part(envelope)
+    return content.has_utf8_header or offered.smtputf8 or _has_utf8_local_part(envelope)
 
 
 def _has_utf8_local_part(envelope: Envelope) -> bool:

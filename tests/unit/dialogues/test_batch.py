@@ -36,6 +36,7 @@ from ehlo.testing import (
     converse,
 )
 from support.rooms import Room, Steps, batch_of, later, room, stream, to
+from support.stepping import ready
 
 DATA = ("PIPELINING", "8BITMIME")
 BDAT = (*DATA, "CHUNKING")
@@ -354,9 +355,8 @@ def test_no_new_connection_can_be_had() -> None:
     results += batch.give_up(why)
     assert batch.is_done
     assert [result.outcome for result in results] == [ACCEPTED, REFUSED, NOT_SENT, NOT_SENT]
-    assert [str(result.error) for result in results[2:]] == [
-        "the message was not sent: nobody listens"
-    ] * 2
+    said = [str(result.error) for result in results[2:]]
+    assert said == ["the message was not sent: nobody listens"] * 2
     assert all(result.error is not why for result in results)
 
 
@@ -500,3 +500,105 @@ def test_a_batch_is_generic() -> None:
         room()[0], iter(["a"]), prepare=lambda _: to(), pipelining=Pipelining.NONE
     )
     assert not batch.is_done
+
+
+# -- Replies that trickle in, or come with the end -------------------------------------------------
+
+
+def replying(connection: Connection, batch: Batch[Any], replies: list[bytes]) -> list[Result]:
+    """Run a batch against a list of replies, one for each time the client waits; then it breaks."""
+    results: list[Result] = []
+    while not batch.is_done:
+        step = batch.step()
+        try:
+            need = next(step)
+            while True:
+                connection.data_to_send()
+                if isinstance(need, Receive) and replies:
+                    connection.receive_data(replies.pop(0))
+                    if not replies:
+                        need = step.throw(ConnectionLost("reset"))
+                        continue
+                need = next(step)
+        except StopIteration as stop:
+            results += stop.value
+    return results
+
+
+OK = b"250 ok\r\n"
+
+
+def test_results_come_one_by_one_as_replies_do() -> None:
+    connection = ready(*BDAT)
+    batch = batch_of(connection, numbered(3))
+    # RSET rides before the second and the third.
+    replies = [OK] * 3 + [OK] * 4 + [OK] * 4 + [b"never read"]
+    results = replying(connection, batch, replies)
+    assert [result.outcome for result in results] == [ACCEPTED] * 3
+    assert connection.is_idle
+
+
+def test_a_final_reply_that_came_with_the_end_counts() -> None:
+    connection = ready(*BDAT)
+    batch = batch_of(connection, numbered(2))
+    results = replying(connection, batch, [OK * 3 + OK * 4])
+    assert [result.outcome for result in results] == [ACCEPTED] * 2
+    assert connection.is_over
+
+
+def test_a_message_that_had_to_wait_for_the_window_was_not_sent() -> None:
+    """Of the second nothing was said when the connection broke behind the first."""
+    large = to(1, b"x" * 78 + b"\r\n" * 40_000)
+    pair = room(*DATA, answers=at_message(0, Close(), "."))
+    steps = run(pair, [large, to()], room(*DATA))
+    assert outcomes(steps) == [UNKNOWN, ACCEPTED]
+    pair = room(*DATA, answers=at_message(0, Close(), "."))
+    assert outcomes(run(pair, [large, to()])) == [UNKNOWN, NOT_SENT]
+
+
+def test_a_refused_rset_within_a_group() -> None:
+    pair = room(*BDAT, answers={"RSET": Reply.of(502, "5.5.1 No")})
+    steps = run(pair, numbered(3), room(*BDAT))
+    assert outcomes(steps)[0] is ACCEPTED
+    kept = set(steps.kept)
+    for result in steps.results[1:]:
+        assert (result.outcome is ACCEPTED) <= (b"%d\r\n" % result.index in kept)
+        assert result.outcome in {ACCEPTED, UNKNOWN, NOT_SENT}
+    assert pair[0].is_over
+
+
+@LEVELS
+def test_a_traced_batch_is_the_same(level: Pipelining) -> None:
+    """With a trace, or with LIMITS, commands are looked at one by one."""
+    pair = room(*BDAT, "LIMITS RCPTMAX=10")
+    steps = run(pair, numbered(4), level=level)
+    assert outcomes(steps) == [ACCEPTED] * 4
+    assert steps.kept == [b"%d\r\n" % n for n in range(4)]
+
+
+def test_the_message_id_is_that_of_the_message_at_hand() -> None:
+    """Whatever its content raised: an error of another session, say, about another message."""
+    other = SenderRefused("no", reply=NO)
+    other.message_id = "<other@example.org>"
+
+    def pieces() -> Any:
+        raise other
+
+    pair = room(*DATA)
+    steps = run(pair, [to(1, Stream(pieces), message_id="<mine@example.org>")])
+    assert steps.results[0].error is other
+    assert other.message_id == "<mine@example.org>"
+
+
+@FRAMINGS
+def test_a_server_that_went_away_behind_a_message(offered: tuple[str, ...]) -> None:
+    """Whether the client hears of it in time is luck; what was not answered at all is said again."""
+    pair = room(*offered, answers=at_message(1, Close()))
+    steps = run(pair, numbered(3), room(*offered), level=WITHIN)
+    assert outcomes(steps) == [ACCEPTED] * 3
+
+
+def test_a_server_that_goes_away_from_the_first_message() -> None:
+    pair = room(*BDAT, answers=at_message(0, Close()))
+    steps = run(pair, numbered(2), room(*BDAT), level=WITHIN)
+    assert outcomes(steps) == [NOT_SENT, ACCEPTED]

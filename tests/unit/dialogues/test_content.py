@@ -172,6 +172,48 @@ def test_content_that_turns_out_to_be_no_text(
     assert connection.is_idle or connection.is_over
 
 
+@pytest.mark.parametrize("offered", [DATA, BDAT])
+@pytest.mark.parametrize("make", [stream, awaited])
+def test_content_that_turns_out_to_be_larger_than_the_server_takes(
+    offered: tuple[str, ...], make: Any
+) -> None:
+    error, connection = never_sent(make(b"a\n" * 30, b"b\n" * 30), *offered, "SIZE 100")
+    assert isinstance(error, CapabilityMissing)
+    assert error.capability == "SIZE"
+    assert "more than the 100 octets" in str(error)
+    assert connection.is_idle or connection.is_over
+    assert isinstance(send(to(1, make(b"a\n" * 33)), room(*offered, "SIZE 100")), Receipt)
+
+
+def test_content_that_fails_behind_a_chunk_waits_for_the_reply_to_that() -> None:
+    error, connection = never_sent(stream(LARGE, b"\0"), *BDAT)
+    assert isinstance(error, InvalidInput)
+    assert connection.is_idle
+
+
+def test_chunks_in_lock_step() -> None:
+    """Without PIPELINING a chunk waits for the reply to the one before."""
+    pair = room("8BITMIME", "CHUNKING")
+    talk = converse(deliver(pair[0], to(1, stream(LARGE, LARGE))), *pair)
+    (message,) = pair[1].messages
+    assert len(message.chunks) > 2
+    assert talk.flights == 2 + len(message.chunks)
+
+
+@pytest.mark.parametrize("answer", [Reply.of(552, "5.3.4 Enough"), Reply.of(452, "4.3.1 Full")])
+def test_a_chunk_that_is_refused_in_lock_step(answer: Reply) -> None:
+    pair = room("8BITMIME", "CHUNKING", answers={"BDAT": answer})
+    error = send(to(1, stream(LARGE, LARGE)), pair)
+    assert isinstance(error, ContentRefused)
+    assert len([it for it in pair[1].commands if it.line.startswith("BDAT")]) == 1
+    assert pair[0].is_idle
+
+
+def test_replies_to_chunks_are_heard_between_them() -> None:
+    pair = room(*BDAT)
+    assert isinstance(send(to(1, stream(LARGE, LARGE)), pair, "at-once"), Receipt)
+
+
 @pytest.mark.parametrize("offered", [["PIPELINING"], ["PIPELINING", "CHUNKING"]])
 def test_content_that_turns_out_to_be_eight_bit(offered: list[str]) -> None:
     error, connection = never_sent(stream(b"a\n", b"\xff"), *offered)

@@ -8,6 +8,7 @@ import pytest
 
 from ehlo.content import Octets
 from ehlo.dialogues import Transaction, deliver
+from ehlo.dialogues.delivery import nobody
 from ehlo.errors import (
     ConnectionLost,
     ContentRefused,
@@ -21,6 +22,7 @@ from ehlo.receipt import Receipt, Timings
 from ehlo.reply import Reply
 from ehlo.testing import Answer, Close, Dialect, TakeEffect, converse
 from ehlo.tls import TlsFacts
+from ehlo.transcript import Transcript
 from support.rooms import Room, room, to
 from support.stepping import C, S, Step, ready, run
 
@@ -154,6 +156,17 @@ def test_small_chunks_ride_with_their_envelope() -> None:
     assert connection.is_idle
 
 
+def test_a_trace_sees_chunks_that_ride() -> None:
+    trace = Transcript()
+    connection = ready("PIPELINING", "CHUNKING", trace=trace)
+    steps: list[Step] = [
+        C(b"MAIL FROM:<ada@example.org>\r\nRCPT TO:<r0@example.com>\r\nBDAT 7 LAST\r\nHello\r\n"),
+        S(b"250 ok\r\n250 ok\r\n250 queued\r\n"),
+    ]
+    run(deliver(connection, to(pipelining=Pipelining.CONTINUOUS)), connection, steps)
+    assert "C: BDAT 7 LAST" in str(trace).splitlines()
+
+
 @pytest.mark.parametrize(
     ("replies", "kind"),
     [
@@ -224,3 +237,7 @@ def test_a_receipt_knows_of_tls() -> None:
     receipt = send((connection, server), to())
     assert isinstance(receipt, Receipt)
     assert receipt.tls is facts
+
+
+def test_nobody_is_waited_for_where_nobody_came_before() -> None:
+    assert list(nobody()) == []

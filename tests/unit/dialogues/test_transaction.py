@@ -1039,3 +1039,39 @@ def test_the_last_of_several_final_replies(by: str, end: bytes) -> None:
         reply = run(bdat(connection, b"x", last=True), connection, steps)
     assert reply.wire() == end
     assert connection.awaited is None
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+def test_several_last_words(unsent: int) -> None:
+    connection = in_rcpt("CHUNKING", count=2, protocol=Protocol.LMTP)
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(b"250 a\r\n550 b\r\n")
+        connection.count_unsent = lambda: unsent
+        raise ConnectionLost
+
+    assert drive(bdat(connection, b"x", last=True), meet).code == 550
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    "policies", [("deliver", "continuous"), tuple(OnRefusal)[1:] + tuple(Pipelining)[2:]]
+)
+def test_policies_may_be_strings(policies: tuple[str, str]) -> None:
+    def not_asked() -> Any:
+        raise AssertionError
+
+    envelope = Envelope("ada@example.org", "bob@example.com")
+    on_refusal, pipelining = policies
+    what = Transaction.of(
+        b"x",
+        envelope,
+        now=not_asked,
+        make_id=not_asked,
+        on_refusal=on_refusal,
+        pipelining=pipelining,
+    )
+    assert what.on_refusal is OnRefusal.DELIVER
+    assert what.pipelining is Pipelining.CONTINUOUS
+    assert what.content == Octets(b"x")

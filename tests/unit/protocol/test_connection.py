@@ -31,7 +31,7 @@ from ehlo.commands import (
     Xclient,
     Xforward,
 )
-from ehlo.errors import InvalidInput, LocalProtocolError, RemoteProtocolError
+from ehlo.errors import CapabilityMissing, InvalidInput, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol import (
     NEED_DATA,
@@ -920,3 +920,45 @@ def test_commands_has_all_that_is_tested_here() -> None:
 
 
 TWO_WORDS = {"AuthCancel", "AuthResponse", "EndOfContent", "StartTls"}
+
+
+# -- For those who write content -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "octets", "news"),
+    [
+        (State.READY, b"250 x\r\n", False),
+        (State.DATA, b"", False),
+        (State.DATA, b"25", False),
+        (State.DATA, b"552 x\r\n", True),
+    ],
+)
+def test_news_are_what_a_writer_of_content_looks_at(
+    state: State, octets: bytes, news: bool
+) -> None:
+    connection = at(state)
+    connection.receive_data(octets)
+    assert connection.has_news is news
+
+
+def test_the_reply_to_what_is_in_flight_is_news() -> None:
+    connection = ready()
+    connection.send(Noop())
+    assert not connection.has_news
+    connection.receive_data(b"250 ok\r\n")
+    assert connection.has_news
+
+
+def test_an_address_that_is_not_ascii_needs_smtputf8() -> None:
+    command = Mail(Address.of("gr\u00fcn@example.org"))
+    connection = ready()
+    with pytest.raises(CapabilityMissing, match="SMTPUTF8") as caught:
+        connection.send(command)
+    assert caught.value.capability == "SMTPUTF8"
+    assert connection.is_idle
+    connection.send(Raw("VRFY gr\u00fcn"))
+    assert said(connection) == "VRFY gr\u00fcn\r\n".encode()
+    connection = ready("SMTPUTF8")
+    connection.send(command)
+    assert said(connection) == command.wire()

@@ -1,7 +1,9 @@
 import pytest
 
 from ehlo.commands import Mail, Noop, Quit
+from ehlo.endpoint import Endpoint
 from ehlo.errors import (
+    ConnectFailed,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -13,7 +15,7 @@ from ehlo.phase import Phase
 from ehlo.protocol import Connection, State
 from ehlo.reply import Reply
 from ehlo.runtime.ambient import default_context
-from ehlo.runtime.driving import Turn, lost, timed_out, told
+from ehlo.runtime.driving import Turn, lost, not_connected, timed_out, told
 from ehlo.runtime.link import Link
 from support.stepping import hear, ready, said
 
@@ -179,3 +181,18 @@ def test_a_busy_session_goes_on() -> None:
         said(connection)
         hear(connection, b"250 ok\r\n")
     assert connection.is_idle
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "text"),
+    [
+        (TimeoutError(), Timeout, "no connection to smtp://mx.example.com in time"),
+        (OSError("refused"), ConnectFailed, "no connection to smtp://mx.example.com: refused"),
+    ],
+)
+def test_not_connected(cause: OSError, kind: type[ConnectionLost], text: str) -> None:
+    error = not_connected(Endpoint.from_url("smtp://mx.example.com"), cause)
+    assert type(error) is kind
+    assert error.phase is Phase.CONNECT
+    assert str(error).startswith(text.partition("smtp:")[0])
+    assert error.retry_safe

@@ -1,69 +1,65 @@
 """ehlo: SMTP for Python, without the I/O, with asyncio, and with plain sockets.
 
 `ehlo.blocking` and `ehlo.asyncio` hold the same names (`send`, `connect`, `Session`); changing from
-one to the other is changing the import. `import ehlo` alone loads neither, nor `ssl`.
+one to the other is changing the import. `import ehlo` alone loads next to nothing.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-from ehlo import commands, dialogues, errors
-from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
-from ehlo.capabilities import Capabilities, FutureRelease, Limits
-from ehlo.dsn import Notify, OriginalRecipient, Ret
-from ehlo.endpoint import Endpoint
-from ehlo.envelope import Envelope, Recipient, RecipientLike
-from ehlo.errors import (
-    AuthenticationRefused,
-    CapabilityMissing,
-    ConnectFailed,
-    ConnectionLost,
-    ContentRefused,
-    DeliveryUnknown,
-    GreetingRefused,
-    HelloRefused,
-    InvalidAddress,
-    InvalidInput,
-    LocalProtocolError,
-    RecipientsRefused,
-    Refused,
-    RemoteProtocolError,
-    SenderRefused,
-    SMTPError,
-    Timeout,
-    TlsFailed,
-)
-from ehlo.message import Attachment, Message, Sendable
-from ehlo.options import ConnectOptions, Progress
-from ehlo.parameters import MailOptions, RcptOptions
-from ehlo.phase import Outcome, Phase
-from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
-from ehlo.protocol import (
-    NEED_DATA,
-    Connection,
-    ConnectionClosed,
-    Event,
-    ReplyReceived,
-    ServerClosing,
-    State,
-)
-from ehlo.proxy_header import ProxyHeader, ProxyVersion
-from ehlo.receipt import Receipt, Result, Timings
-from ehlo.reply import EnhancedStatus, Reply, Severity
-from ehlo.sasl import Credentials, Exchange, Mechanism, Password
-from ehlo.schedule import ByMode, DeliverBy
-from ehlo.secret import Secret
-from ehlo.timeouts import Timeouts
-from ehlo.tls import TlsFacts
-from ehlo.transcript import Entry, Side, Trace, Transcript
-from ehlo.wire import ReplyLimits
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
-    from ehlo import asyncio, blocking, testing
+    from ehlo import asyncio, blocking, commands, dialogues, errors, testing
+    from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
+    from ehlo.capabilities import Capabilities, FutureRelease, Limits
+    from ehlo.dsn import Notify, OriginalRecipient, Ret
+    from ehlo.endpoint import Endpoint
+    from ehlo.envelope import Envelope, Recipient, RecipientLike
+    from ehlo.errors import (
+        AuthenticationRefused,
+        CapabilityMissing,
+        ConnectFailed,
+        ConnectionLost,
+        ContentRefused,
+        DeliveryUnknown,
+        GreetingRefused,
+        HelloRefused,
+        InvalidAddress,
+        InvalidInput,
+        LocalProtocolError,
+        RecipientsRefused,
+        Refused,
+        RemoteProtocolError,
+        SenderRefused,
+        SMTPError,
+        Timeout,
+        TlsFailed,
+    )
+    from ehlo.message import Attachment, Message, Sendable
+    from ehlo.options import ConnectOptions, Progress
+    from ehlo.parameters import MailOptions, RcptOptions
+    from ehlo.phase import Outcome, Phase
+    from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
+    from ehlo.protocol import (
+        NEED_DATA,
+        Connection,
+        ConnectionClosed,
+        Event,
+        ReplyReceived,
+        ServerClosing,
+        State,
+    )
+    from ehlo.proxy_header import ProxyHeader, ProxyVersion
+    from ehlo.receipt import Receipt, Result, Timings
+    from ehlo.reply import EnhancedStatus, Reply, Severity
+    from ehlo.sasl import Credentials, Exchange, Mechanism, Password
+    from ehlo.schedule import ByMode, DeliverBy
+    from ehlo.secret import Secret
+    from ehlo.timeouts import Timeouts
+    from ehlo.tls import TlsFacts
+    from ehlo.transcript import Entry, Side, Trace, Transcript
+    from ehlo.wire import ReplyLimits
 
 __version__ = "0.1.0"
 
@@ -161,12 +157,55 @@ __all__ = [  # noqa: RUF022 - by topic
     "errors",
 ]
 
-_LOADED_AT_FIRST_USE = frozenset({"asyncio", "blocking", "testing"})
+# Where each name lives. Everything is loaded at its first use (PEP 562): a command line tool that
+# prints its help, or a program that sends no mail today, does not wait for what it does not need.
+_HOMES: Final = {
+    "ehlo.errors": (
+        "AuthenticationRefused CapabilityMissing ConnectFailed ConnectionLost ContentRefused "
+        "DeliveryUnknown GreetingRefused HelloRefused InvalidAddress InvalidInput "
+        "LocalProtocolError RecipientsRefused Refused RemoteProtocolError SenderRefused "
+        "SMTPError Timeout TlsFailed"
+    ),
+    "ehlo.address": "Address AddressLike Mailbox MailboxLike address_literal",
+    "ehlo.capabilities": "Capabilities FutureRelease Limits",
+    "ehlo.dsn": "Notify OriginalRecipient Ret",
+    "ehlo.endpoint": "Endpoint",
+    "ehlo.envelope": "Envelope Recipient RecipientLike",
+    "ehlo.message": "Attachment Message Sendable",
+    "ehlo.options": "ConnectOptions Progress",
+    "ehlo.parameters": "MailOptions RcptOptions",
+    "ehlo.phase": "Outcome Phase",
+    "ehlo.policies": "Cleartext Hello OnRefusal Pipelining Protocol Tls",
+    "ehlo.protocol": (
+        "NEED_DATA Connection ConnectionClosed Event ReplyReceived ServerClosing State"
+    ),
+    "ehlo.proxy_header": "ProxyHeader ProxyVersion",
+    "ehlo.receipt": "Receipt Result Timings",
+    "ehlo.reply": "EnhancedStatus Reply Severity",
+    "ehlo.sasl": "Credentials Exchange Mechanism Password",
+    "ehlo.schedule": "ByMode DeliverBy",
+    "ehlo.secret": "Secret",
+    "ehlo.timeouts": "Timeouts",
+    "ehlo.tls": "TlsFacts",
+    "ehlo.transcript": "Entry Side Trace Transcript",
+    "ehlo.wire": "ReplyLimits",
+}
+_MODULES: Final = frozenset({"asyncio", "blocking", "commands", "dialogues", "errors", "testing"})
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Load an adapter or the testing kit at its first use (PEP 562)."""
-    if name in _LOADED_AT_FIRST_USE:
+def __getattr__(name: str) -> object:
+    """Load a name, or a module, at its first use (PEP 562)."""
+    if name in _MODULES:
         return import_module(f"ehlo.{name}")
-    msg = f"module 'ehlo' has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name not in _HOME_OF:
+        msg = f"module 'ehlo' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value: object = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted({*__all__, *globals()})

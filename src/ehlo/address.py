@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from typing_extensions import override
@@ -43,15 +44,20 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
 _ASCII_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
 _USUAL_RE = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_ASCII_LABEL}(?:\.{_ASCII_LABEL})*+")
 
-_LOCAL_PART_RE = re.compile(rf"(?:{_DOT_STRING}|{_QUOTED_STRING})")
-_DOMAIN_RE = re.compile(_DOMAIN)
-_LITERAL_RE = re.compile(_LITERAL)
+_LOCAL_PART = rf"(?:{_DOT_STRING}|{_QUOTED_STRING})"
 
 # RFC 5322 atext, the blanks between words, and what real display names hold unquoted: dots
 # (obs-phrase) and non-ASCII text.
-_PHRASE_RE = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}. \t-]*")
-_QUOTED_NAME_RE = re.compile(rf'"(?:[ \t!#-\[\]-~{_UTF8}]|\\[ -~{_UTF8}])*"')
-_QUOTED_PAIR_RE = re.compile(r"\\(.)")
+_PHRASE = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}. \t-]*"
+_QUOTED_NAME = rf'"(?:[ \t!#-\[\]-~{_UTF8}]|\\[ -~{_UTF8}])*"'
+_QUOTED_PAIR = r"\\(.)"
+
+
+@cache
+def _grammar(production: str) -> re.Pattern[str]:
+    """Compile at first use: classes of all of Unicode take half of the import's time otherwise."""
+    return re.compile(production)
+
 
 POSTMASTER: Final = "postmaster"
 """The one local part that stands without a domain (RFC 5321 section 4.5.1)."""
@@ -72,8 +78,8 @@ def _check_length(text: str, what: str, part: str, limit: int, position: int) ->
 
 
 def _check_domain(text: str, start: int) -> None:
-    grammar = _LITERAL_RE if text.startswith("[", start) else _DOMAIN_RE
-    match = grammar.match(text, start)
+    grammar = _LITERAL if text.startswith("[", start) else _DOMAIN
+    match = _grammar(grammar).match(text, start)
     end = match.end() if match else start
     if end != len(text) or end == start:
         raise _fail(text, end, "bad domain" if end < len(text) else "missing domain")
@@ -86,7 +92,7 @@ def _check(text: str) -> int:
         text.encode()
     except UnicodeEncodeError as exc:
         raise _fail(text, exc.start, "lone surrogate") from None
-    match = _LOCAL_PART_RE.match(text)
+    match = _grammar(_LOCAL_PART).match(text)
     if match is None:
         raise _fail(text, 0, "bad local part" if text else "empty text")
     at = match.end()
@@ -204,14 +210,14 @@ def _split_mailbox(text: str) -> tuple[str, int]:
     """Return the display name of `name <addr>` and where its `<` stands; -1 for a bare address."""
     start = len(text) - len(text.lstrip(" \t"))
     quoted = text.startswith('"', start)
-    match = (_QUOTED_NAME_RE if quoted else _PHRASE_RE).match(text, start)
+    match = _grammar(_QUOTED_NAME if quoted else _PHRASE).match(text, start)
     end = match.end() if match else start
     name = text[start:end]
     while text.startswith((" ", "\t"), end):
         end += 1
     if not text.startswith("<", end):
         return "", -1
-    return (_QUOTED_PAIR_RE.sub(r"\1", name[1:-1]) if quoted else name.strip(" \t")), end
+    return (re.sub(_QUOTED_PAIR, r"\1", name[1:-1]) if quoted else name.strip(" \t")), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +301,7 @@ class Mailbox:
         if not self.name:
             return str(self.address)
         plain = (
-            _PHRASE_RE.fullmatch(self.name)
+            _grammar(_PHRASE).fullmatch(self.name)
             and self.name == self.name.strip()
             and "." not in self.name
         )

@@ -60,6 +60,7 @@ class Recipient:
 
 
 _set = object.__setattr__
+_NO_OPTIONS: Final = (NO_RCPT_OPTIONS,)
 
 RecipientLike = str | Address | Mailbox | Recipient
 """What a parameter for one recipient takes."""
@@ -122,6 +123,15 @@ class Envelope:
         _set(self, "options", options)
         _set(self, "rcpt_options", rcpt_options)
 
+    @property
+    def has_options(self) -> bool:
+        """Whether the sender asks for anything."""
+        if self.options is not NO_MAIL_OPTIONS:
+            return True
+        if self.rcpt_options is _NO_OPTIONS:
+            return False
+        return any(options is not NO_RCPT_OPTIONS for options in self.rcpt_options)
+
     def options_of(self, recipient: Address) -> RcptOptions:
         """Return what the sender asks for one recipient.
 
@@ -168,16 +178,13 @@ class Envelope:
         return False
 
 
-_NO_OPTIONS: Final = (NO_RCPT_OPTIONS,)
-
-
 def _checked(
     recipients: RecipientLike | Iterable[RecipientLike],
 ) -> tuple[tuple[Address, ...], tuple[RcptOptions, ...]]:
     """Return the recipients, each once, and the options of each."""
-    only = recipients
-    if type(recipients) is list and len(recipients) == 1:
-        only = recipients[0]
+    only: object = recipients
+    if type(recipients) is list and len(recipients) == 1:  # pyright: ignore[reportUnknownArgumentType]
+        only = recipients[0]  # pyright: ignore[reportUnknownVariableType]
     if type(only) is str:  # the most usual case: nothing to compare, nothing to merge
         return (Address(only),), _NO_OPTIONS
     unique = _unique(recipients)

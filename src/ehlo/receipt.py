@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ehlo.errors import RecipientsRefused
@@ -25,57 +26,61 @@ __all__ = ["Receipt", "Result", "Timings", "queue_id"]
 # else from mail logs; the tests have such a reply for each. What no row matches has no queue id,
 # and neither has a reply without one: None beats a guess.
 _WORD = r"(?P<id>[0-9A-Z](?:[0-9A-Z.,_@=+/-]*[0-9A-Z_=-])?)"
-_QUEUE_ID_FORMS = tuple(
-    re.compile(pattern, re.IGNORECASE | re.ASCII)
-    for pattern in (
-        # Postfix (smtpd.c) and what speaks like it: iCloud, SendGrid, Mailpit, MailHog ...
-        rf"Ok:? (?:[0-9]+ bytes )?queued as {_WORD}(?![^\s.])",
-        # amavis: its own words around those of the Postfix behind it
-        rf"(?:Ok, id=[0-9-]+, )?from MTA\([^()]*\): 250 2\.[0-9.]+ Ok: queued as {_WORD}\Z",
-        # Exim (receive.c), before and since 4.97; mail.ru, smtp2go
-        r"OK id=(?P<id>[0-9A-Z]+-[0-9A-Z]+-[0-9A-Z]+)",
-        # GMX, web.de, mail.com, IONOS; without an id it is anybody's text
-        r"Requested mail action okay, completed: id=(?P<id>[0-9A-Z]+-[0-9A-Z]+-[0-9A-Z]+)",
-        # KumoMTA (reference/log_record); of several ids none is *the* id
-        r"OK ids=(?P<id>[0-9a-f]{32})\Z",
-        # Sendmail (srvrsmtp.c, one id or two), Proofpoint, OpenSMTPD (smtp_session.c)
-        r"(?P<id>(?=[A-Z-]*[0-9])[0-9A-Z-]{8,}):? Message accepted for delivery",
-        # Exchange since 2010, Exchange Online, Outlook.com
-        r"<[^<>]+> \[InternalId=(?P<id>[0-9]+)[,\]]",
-        # Exchange and the IIS SMTP service before that
-        r"<(?P<id>[^<>\s]+)> Queued mail for delivery",
-        # Haraka, in its queue and its outbound queue
-        r"Message Queued \((?P<id>[0-9A-F-]+\.[0-9]+)\)",
-        # Stalwart (queue_message); it ends the sentence behind the id
-        r"Message queued with id (?P<id>[0-9a-f]+)\.?\Z",
-        # Brevo; ZoneMTA
-        rf"Message queued as <?(?=[^\s]*[0-9]){_WORD}>?\Z",
-        # Gmail and Google Workspace
-        r"OK(?: +DMARC:[A-Z]+)? +[0-9]+ (?P<id>[0-9a-z._-]+) - gsmtp",
-        # qmail-smtpd.c and its kin; MessageLabs
-        r"ok (?P<id>[0-9]+ qp [0-9]+)",
-        # Amazon SES, sending
-        r"Ok (?P<id>[0-9a-f]{16}-[0-9a-f-]+-[0-9]{6})\Z",
-        # Amazon SES, receiving
-        r"OK (?P<id>[0-9a-z]{40})\Z",
-        # Cisco Secure Email (IronPort)
-        r"ok: +Message (?P<id>[0-9]+) accepted",
-        # Mimecast
-        r"(?P<id>SmtpThread-[0-9]+-[0-9]+@[0-9A-Z.-]+) Received OK",
-        # Yandex, before and since about 2020
-        r"Ok: queued on [0-9A-Z.-]+ (?:as )?(?P<id>[0-9A-Z]+(?:-[0-9A-Z]+)+)\Z",
-        # NetEase (163.com, 126.com) and Coremail
-        rf"Mail OK queued as {_WORD}(?: [0-9]+)?\Z",
-        # Oracle Communications Messaging Server, formerly of Sun; Apple in its day
-        rf"Ok, envelope id\s+{_WORD}\Z",
-        # Dovecot's LMTP (lmtp-local.c): the session id that its log lines carry
-        r"<[^<>]*> (?P<id>[0-9A-Z+/]{22}(?::[0-9A-Z]+)*) Saved\Z",
-        # Cyrus' LMTP: likewise
-        r"Ok SESSIONID=<(?P<id>[^<>\s]+)>",
-        # Ethereal
-        r"Accepted \[STATUS=[a-z]+ MSGID=(?P<id>[0-9A-Z._-]+)\]",
-    )
+_QUEUE_ID_FORMS = (
+    # Postfix (smtpd.c) and what speaks like it: iCloud, SendGrid, Mailpit, MailHog ...
+    rf"Ok:? (?:[0-9]+ bytes )?queued as {_WORD}(?![^\s.])",
+    # amavis: its own words around those of the Postfix behind it
+    rf"(?:Ok, id=[0-9-]+, )?from MTA\([^()]*\): 250 2\.[0-9.]+ Ok: queued as {_WORD}\Z",
+    # Exim (receive.c), before and since 4.97; mail.ru, smtp2go
+    r"OK id=(?P<id>[0-9A-Z]+-[0-9A-Z]+-[0-9A-Z]+)",
+    # GMX, web.de, mail.com, IONOS; without an id it is anybody's text
+    r"Requested mail action okay, completed: id=(?P<id>[0-9A-Z]+-[0-9A-Z]+-[0-9A-Z]+)",
+    # KumoMTA (reference/log_record); of several ids none is *the* id
+    r"OK ids=(?P<id>[0-9a-f]{32})\Z",
+    # Sendmail (srvrsmtp.c, one id or two), Proofpoint, OpenSMTPD (smtp_session.c)
+    r"(?P<id>(?=[A-Z-]*[0-9])[0-9A-Z-]{8,}):? Message accepted for delivery",
+    # Exchange since 2010, Exchange Online, Outlook.com
+    r"<[^<>]+> \[InternalId=(?P<id>[0-9]+)[,\]]",
+    # Exchange and the IIS SMTP service before that
+    r"<(?P<id>[^<>\s]+)> Queued mail for delivery",
+    # Haraka, in its queue and its outbound queue
+    r"Message Queued \((?P<id>[0-9A-F-]+\.[0-9]+)\)",
+    # Stalwart (queue_message); it ends the sentence behind the id
+    r"Message queued with id (?P<id>[0-9a-f]+)\.?\Z",
+    # Brevo; ZoneMTA
+    rf"Message queued as <?(?=[^\s]*[0-9]){_WORD}>?\Z",
+    # Gmail and Google Workspace
+    r"OK(?: +DMARC:[A-Z]+)? +[0-9]+ (?P<id>[0-9a-z._-]+) - gsmtp",
+    # qmail-smtpd.c and its kin; MessageLabs
+    r"ok (?P<id>[0-9]+ qp [0-9]+)",
+    # Amazon SES, sending
+    r"Ok (?P<id>[0-9a-f]{16}-[0-9a-f-]+-[0-9]{6})\Z",
+    # Amazon SES, receiving
+    r"OK (?P<id>[0-9a-z]{40})\Z",
+    # Cisco Secure Email (IronPort)
+    r"ok: +Message (?P<id>[0-9]+) accepted",
+    # Mimecast
+    r"(?P<id>SmtpThread-[0-9]+-[0-9]+@[0-9A-Z.-]+) Received OK",
+    # Yandex, before and since about 2020
+    r"Ok: queued on [0-9A-Z.-]+ (?:as )?(?P<id>[0-9A-Z]+(?:-[0-9A-Z]+)+)\Z",
+    # NetEase (163.com, 126.com) and Coremail
+    rf"Mail OK queued as {_WORD}(?: [0-9]+)?\Z",
+    # Oracle Communications Messaging Server, formerly of Sun; Apple in its day
+    rf"Ok, envelope id\s+{_WORD}\Z",
+    # Dovecot's LMTP (lmtp-local.c): the session id that its log lines carry
+    r"<[^<>]*> (?P<id>[0-9A-Z+/]{22}(?::[0-9A-Z]+)*) Saved\Z",
+    # Cyrus' LMTP: likewise
+    r"Ok SESSIONID=<(?P<id>[^<>\s]+)>",
+    # Ethereal
+    r"Accepted \[STATUS=[a-z]+ MSGID=(?P<id>[0-9A-Z._-]+)\]",
 )
+
+
+@cache
+def _queue_id_forms() -> tuple[re.Pattern[str], ...]:
+    """Compile at first use: few programs ask for a queue id, and all import this."""
+    return tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in _QUEUE_ID_FORMS)
+
 
 # OpenSMTPD puts a colon behind the enhanced status code.
 _STATUS = re.compile(r"2\.[0-9]{1,3}\.[0-9]{1,3}:? +")
@@ -96,7 +101,7 @@ def queue_id(reply: Reply) -> str | None:
         The identifier that the server's own log uses, or None.
     """
     text = " ".join(map(_without_status, reply.lines)).rstrip()
-    for form in _QUEUE_ID_FORMS:
+    for form in _queue_id_forms():
         if match := form.match(text):
             return match["id"]
     return None

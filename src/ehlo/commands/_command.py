@@ -20,7 +20,6 @@ __all__ = [
     "Verb",
     "check_argument",
     "check_required",
-    "wire_together",
 ]
 
 COMMAND_LINE_MAX: Final = 2048
@@ -115,24 +114,25 @@ class Command:
         msg = f"the {self.verb} command has {length} octets; {self.line_max} are allowed"
         raise InvalidInput(msg)
 
+    @staticmethod
+    def wire_together(commands: Sequence[Command]) -> tuple[bytes, list[int]] | None:
+        """Return the octets of several commands, encoded in one go: what `wire` returns, joined.
 
-def wire_together(commands: Sequence[Command]) -> tuple[bytes, list[int]] | None:
-    """Return the octets of several commands, encoded in one go: what `wire` returns, joined.
+        Args:
+            commands: The commands; none that may have a longer line than most.
 
-    Args:
-        commands: The commands; none that may have a longer line than most.
-
-    Returns:
-        The octets, and how many of them each command has; None where each command has to be looked
-        at by itself: its line is not ASCII, or cannot be sent.
-    """
-    lines = [command._line() for command in commands]  # noqa: SLF001 - of this module's own class
-    joined = " ".join(lines)
-    lengths = [len(line) + 2 for line in lines]
-    if not (joined.isascii() and joined.isprintable() and max(lengths) <= COMMAND_LINE_MAX):
-        return None
-    lines.append("")
-    return "\r\n".join(lines).encode("ascii"), lengths
+        Returns:
+            The octets, and how many of them each command has; None where each command has to be
+            looked at by itself: its line is not ASCII, or cannot be sent.
+        """
+        lines = [command._line() for command in commands]  # noqa: SLF001 - of this very class
+        joined = " ".join(lines)
+        lengths = [len(line) + 2 for line in lines]
+        is_short = len(joined) + 2 <= COMMAND_LINE_MAX or max(lengths) <= COMMAND_LINE_MAX
+        if not (is_short and joined.isascii() and joined.isprintable()):
+            return None
+        lines.append("")
+        return "\r\n".join(lines).encode("ascii"), lengths
 
 
 def check_argument(what: str, argument: str) -> None:

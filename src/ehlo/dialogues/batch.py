@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ehlo.dialogues.needs import Dialogue
-    from ehlo.dialogues.sources import Source
+    from ehlo.dialogues.sources import End, Source
     from ehlo.dialogues.transaction import Transaction
     from ehlo.protocol import Connection
 
@@ -240,6 +240,7 @@ class Batch(Generic[_T]):
 
     def _advance(self) -> Dialogue[None]:
         """Say one more message if that may be, else hear what became of the oldest."""
+        self._fill()
         if self._may_say():
             job = yield from self._next_job()
             if job is not None:
@@ -248,6 +249,48 @@ class Batch(Generic[_T]):
                 return
         if self._flying:
             yield from self._hear_oldest()
+
+    def _fill(self) -> None:
+        """Say messages behind others, for as long as none has to wait for anything.
+
+        What follows in `_advance` would do the same, one message at a time, and in a third more
+        time. The first message that is not as usual is left to it.
+        """
+        source, flying, depth = self._source, self._flying, self._depth
+        if self.pipelining is not Pipelining.CONTINUOUS or not (flying and self._source_is_quick):
+            return
+        if isinstance(source, AsyncSource) or self._again or not self._can_begin:
+            return
+        while len(flying) < depth and not (self._is_exhausted or self._ended_by):
+            try:
+                item: _T | End = next(source, END)
+            except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
+                self._ended_by = exc
+                return
+            if item is END:
+                self._is_exhausted = True
+                return
+            job = self._job(item)
+            if job is not None and not self._begin_at_once(job):
+                self._again.append(job)
+                return
+
+    def _begin_at_once(self, job: _Job) -> bool:
+        """Say a message that need not wait; return whether this was its turn."""
+        if job.transaction.pipelining is not Pipelining.CONTINUOUS:
+            return False
+        try:
+            delivery = Delivery(self.connection, job.transaction)
+            if not delivery.say_at_once():
+                return False
+        except SMTPError as exc:
+            job.tries += 1
+            self._fail(job, exc)
+            return True
+        job.tries += 1
+        job.delivery = delivery
+        self._flying.append(job)
+        return True
 
     def _may_say(self) -> bool:
         if self._has_ended and not self._again:
@@ -371,12 +414,12 @@ class Batch(Generic[_T]):
         self._take_known()
 
     def _take_known(self) -> None:
-        while self._flying:
-            job = self._flying[0]
-            if job.delivery is None or not job.delivery.take():
+        flying = self._flying
+        while flying:
+            delivery = flying[0].delivery
+            if delivery is None or not delivery.take():
                 return
-            self._flying.popleft()
-            self._close(job, job.delivery)
+            self._close(flying.popleft(), delivery)
 
     def _settle(self) -> Dialogue[None]:
         """Leave what a refused message left behind, so that the session is idle."""

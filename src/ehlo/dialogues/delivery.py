@@ -77,6 +77,26 @@ class Delivery:
         is_first: Whether the Connection had no transaction before it.
     """
 
+    __slots__ = (
+        "_begun",
+        "_connection",
+        "_end",
+        "_ended",
+        "_has_refusal",
+        "_heard",
+        "_is_alone",
+        "_message_id",
+        "_plan",
+        "_replies",
+        "_resets",
+        "_said",
+        "_sender",
+        "_wanted",
+        "is_first",
+        "rides",
+        "transaction",
+    )
+
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
         plan = Plan.of(connection, transaction)
         self.transaction = transaction
@@ -96,7 +116,7 @@ class Delivery:
         self._has_refusal = False
         self._sender: ContentSender | None = None
         self._message_id = transaction.message_id
-        self._times = [0.0, 0.0, 0.0, 0.0]
+        self._begun = self._wanted = self._ended = self._heard = 0.0
 
     def run(self) -> Dialogue[Receipt]:
         """Say and hear everything, and leave the Connection idle or over.
@@ -144,14 +164,14 @@ class Delivery:
         """
         if self.say_at_once():
             return
-        self._note_time(0)
+        self._begun = self._now()
         yield from self._send_envelope(hear_older)
         if not self._content_rides:
             yield from self._hear_envelope(hear_older)
-        self._note_time(1)
+        self._wanted = self._now()
         yield from self._send_content()
         self._end = self._connection.queued_octets
-        self._note_time(2)
+        self._ended = self._now()
 
     def say_at_once(self) -> bool:
         """Send envelope and content in one go, where nothing needs to be waited for.
@@ -174,7 +194,7 @@ class Delivery:
         self._said = len(commands) - 1
         self._end = connection.queued_octets
         if transaction.clock is not None:
-            self._times = [transaction.clock()] * 4
+            self._begun = self._wanted = self._ended = transaction.clock()
         return True
 
     def _envelope(self) -> list[Command]:
@@ -210,7 +230,7 @@ class Delivery:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
         self._said = connection.send_some(commands, most)
-        while self._said < len(commands) and self._is_awaited:
+        while self._said < len(commands) and connection.awaits_reply:
             yield from self._hear_one(hear_older)
             self._send_more(commands, most)
 
@@ -240,9 +260,10 @@ class Delivery:
         connection = self._connection
         if not self._is_alone:
             yield from self._hear_one(hear_older)
-        while self._is_awaited and not self.take():
-            if self._is_awaited:
+        while connection.awaits_reply:
+            if connection.needs_data:
                 yield RECEIVE[self._phase()]
+            self.take()
         self._raise_refusal()
         if connection.is_over:
             awaited = connection.awaited
@@ -289,7 +310,8 @@ class Delivery:
         """
         if not self._is_alone:
             return
-        self._take_unasked()
+        if not self._connection.needs_data:
+            self._take_unasked()
         self._raise_refusal()
         if self._connection.is_over:
             raise lost(self._connection, Phase.CONTENT)
@@ -314,6 +336,9 @@ class Delivery:
             ConnectionLost: The connection is gone; `resolved` says what that means.
             RemoteProtocolError: The server broke the protocol; likewise.
         """
+        connection = self._connection
+        if connection.needs_data and not connection.is_over:
+            yield RECEIVE[self._phase()]
         while not self.take():
             yield RECEIVE[self._phase()]
 
@@ -327,22 +352,24 @@ class Delivery:
             ConnectionLost: No more will come.
             RemoteProtocolError: What came makes no sense.
         """
-        connection = self._connection
+        is_smtp = self._connection.protocol is Protocol.SMTP
         try:
             while missing := self._missing():
-                replies = connection.next_replies(missing)
+                replies = self._connection.next_replies(missing)
                 if not replies:
                     return self._take_event()
                 self._replies += replies
                 for reply in replies:
                     if reply.code >= _REFUSALS:
                         self._has_refusal = True
+                if len(replies) == missing and is_smtp:
+                    break
         except RemoteProtocolError as exc:
             exc.phase = self._phase()
             raise
         if not self._end:
             return False
-        self._note_time(3)
+        self._heard = self._now()
         return True
 
     def _take_event(self) -> bool:
@@ -372,11 +399,6 @@ class Delivery:
     def _finals(self) -> list[Reply]:
         """The replies to the end of the content."""
         return self._replies[self._before_end :]
-
-    @property
-    def _is_awaited(self) -> bool:
-        connection = self._connection
-        return connection.awaited is not None and not connection.is_over
 
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
@@ -570,13 +592,12 @@ class Delivery:
 
     # -- Times ------------------------------------------------------------------------------------
 
-    def _note_time(self, number: int) -> None:
+    def _now(self) -> float:
         clock = self.transaction.clock
-        if clock is not None:
-            self._times[number] = clock()
+        return 0.0 if clock is None else clock()
 
     def _timings(self) -> Timings | None:
         if self.transaction.clock is None:
             return None
-        start, envelope, content, reply = self._times
-        return Timings(envelope - start, content - envelope, reply - content)
+        begun, wanted, ended = self._begun, self._wanted, self._ended
+        return Timings(wanted - begun, ended - wanted, self._heard - ended)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
-from ehlo.parameters import NO_MAIL_OPTIONS, NO_RCPT_OPTIONS, check_limits, needs
+from ehlo.parameters import check_limits, needs
 from ehlo.phase import Phase
 from ehlo.wire import Framing, line_ends_of, wire_size
 
@@ -90,7 +90,7 @@ class Plan(NamedTuple):
         )
         if utf8:
             require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
-        if _has_options(envelope):
+        if envelope.has_options:
             _check_options(connection, envelope)
         sender, recipients = envelope.sender, envelope.recipients
         if not (utf8 or is_ascii):
@@ -170,15 +170,6 @@ def _needs_smtputf8(offered: Capabilities, envelope: Envelope, content: Content)
 def _has_utf8_local_part(envelope: Envelope) -> bool:
     paths = (*envelope.recipients, *([] if envelope.sender is None else [envelope.sender]))
     return not all(path.local_part.isascii() for path in paths)
-
-
-def _has_options(envelope: Envelope) -> bool:
-    if envelope.options is not NO_MAIL_OPTIONS:
-        return True
-    for options in envelope.rcpt_options:  # noqa: SIM110 - asked for every message, and faster
-        if options is not NO_RCPT_OPTIONS:
-            return True
-    return False
 
 
 def _check_options(connection: Connection, envelope: Envelope) -> None:

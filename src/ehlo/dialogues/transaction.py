@@ -138,10 +138,8 @@ def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receip
         DeliveryUnknown: The end of the content was sent, and no valid reply came back.
     """
     try:
-        if connection.state is not State.READY and not connection.is_over:
-            msg = f"a transaction cannot begin: the session is in state {connection.state.name}"
-            raise LocalProtocolError(msg, phase=Phase.MAIL)
-        ensure_open(connection, Phase.MAIL)
+        if not connection.is_idle:
+            _ensure_idle(connection)
         if exceeds_limits(connection, transaction):
             return (yield from _deliver_parts(connection, transaction))
         return (yield from Delivery(connection, transaction).run())
@@ -149,6 +147,14 @@ def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receip
         if exc.message_id is None:
             exc.message_id = transaction.message_id
         raise
+
+
+def _ensure_idle(connection: Connection) -> None:
+    """Raise whatever keeps a transaction from beginning."""
+    if connection.state is not State.READY and not connection.is_over:
+        msg = f"a transaction cannot begin: the session is in state {connection.state.name}"
+        raise LocalProtocolError(msg, phase=Phase.MAIL)
+    ensure_open(connection, Phase.MAIL)
 
 
 def _deliver_parts(connection: Connection, transaction: Transaction) -> Dialogue[Receipt]:

@@ -159,9 +159,9 @@ def message_id_of(content: bytes) -> str | None:
 
 def _is_plain_header(octets: bytes) -> bool:
     """Return whether the header has not ended there, and a Message-ID was not among its fields."""
-    if octets.startswith((b"\n", b"\r")) or b"message-id" in octets.lower():
+    if b"\n\n" in octets or b"\n\r" in octets or b"\r\r" in octets:
         return False
-    return not any(mark in octets for mark in _EMPTY_LINES)
+    return not (octets.startswith((b"\n", b"\r")) or b"message-id" in octets.lower())
 
 
 def _header(content: bytes) -> bytes:

@@ -7,8 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
-from ehlo.commands._command import wire_together
+from ehlo.commands import Bdat, Command, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
 from ehlo.content import LineEnds
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
@@ -23,7 +22,6 @@ from ehlo.wire import BadReply, ContentEncoder, Framing, ReplyParser, encode_who
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ehlo.commands import Command
     from ehlo.secret import Secret
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
@@ -114,7 +112,7 @@ class Connection:
         self.esmtp = False
         self._trace = trace
         self._parser = ReplyParser(limits)
-        self._ahead: Reply | BadReply | None = None  # parsed, not yet told
+        self._ready = self._parser.ready  # parsed, not yet told
         self._state: State = State.CONNECTED
         self._projected: State = State.GREETED
         self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
@@ -152,6 +150,11 @@ class Connection:
         return self._in_flight[0][0] if self._in_flight else None
 
     @property
+    def awaits_reply(self) -> bool:
+        """Whether a reply is due, and the session is not over."""
+        return bool(self._in_flight) and self._state not in _OVER
+
+    @property
     def in_flight_octets(self) -> int:
         """How many octets of commands are in flight, to bound a group (RFC 2920 section 3.1)."""
         return self._in_flight_octets
@@ -187,7 +190,9 @@ class Connection:
 
         This alone decides whether a connection may be used again.
         """
-        return self._state is State.READY and self.is_in_step
+        if self._state is not State.READY or self._in_flight or self._outgoing or self._owed:
+            return False
+        return not (self._parser.has_residue or self._eof)
 
     @property
     def is_over(self) -> bool:
@@ -197,16 +202,9 @@ class Connection:
     @property
     def needs_data(self) -> bool:
         """Whether `next_event` has nothing to tell until more octets, or their end, arrive."""
-        if self._ahead is None and (self._parser.is_spent or self._look_ahead() is None):
-            return not (self._eof and self._state is not State.CLOSED)
-        return False
-
-    def _look_ahead(self) -> Reply | BadReply | None:
-        try:
-            self._ahead = self._parser.next_reply()
-        except BadReply as exc:
-            self._ahead = exc
-        return self._ahead
+        if self._ready:
+            return False
+        return not self._eof or self._state is State.CLOSED
 
     @property
     def has_news(self) -> bool:
@@ -220,7 +218,7 @@ class Connection:
 
     @property
     def _has_residue(self) -> bool:
-        return self._ahead is not None or self._parser.has_residue
+        return self._parser.has_residue
 
     # -- Sending ---------------------------------------------------------------------------
 
@@ -281,7 +279,7 @@ class Connection:
             self._send(command)
         return len(commands)
 
-    def send_group(
+    def send_group(  # noqa: C901 - a list of all that makes a group unusual
         self, commands: Sequence[Command], in_flight_max: int, content: bytes = b""
     ) -> bool:
         """Queue the commands of a transaction as one group, or nothing if that is not usual.
@@ -302,38 +300,29 @@ class Connection:
         """
         if self._owed or self._counts_domains or self._trace is not None:
             return False
-        if len(commands) > _PATH_MAX or not self.capabilities.pipelining:
+        in_flight = self._in_flight
+        target = path(self._projected, tuple([command.verb for command in commands[:_PATH_MAX]]))
+        if target is None or len(commands) > _PATH_MAX or not self.capabilities.pipelining:
             return False
-        target = path(self._projected, tuple([command.verb for command in commands]))
-        if target is None:
-            return False
-        if not self._in_flight:
+        if not in_flight:
             self.assert_in_step()
-        elif self._in_flight[-1][0].ends_group:
+        elif in_flight[-1][0].ends_group:
             return False
-        wired = wire_together(commands)
+        wired = Command.wire_together(commands)
         if wired is None or self._in_flight_octets + len(wired[0]) > in_flight_max:
             return False
-        self._queue_group(commands, *wired)
-        self._projected = target
-        if content:
-            self._owed -= len(content)
-            self._outgoing.append(content)
-            self.queued_octets += len(content)
-        return True
-
-    def _queue_group(
-        self, commands: Sequence[Command], octets: bytes, lengths: Sequence[int]
-    ) -> None:
-        self._outgoing.append(octets)
-        self.queued_octets += len(octets)
-        self._in_flight.extend(zip(commands, lengths, strict=True))
+        octets, lengths = wired
+        in_flight += zip(commands, lengths, strict=True)
         self._in_flight_octets += len(octets)
+        self._projected = target
+        self._outgoing += (octets, content) if content else (octets,)
+        self.queued_octets += len(octets) + len(content)
         for command in commands:
             if type(command) is Mail:
                 self.transactions += 1
             elif type(command) is Bdat:
-                self._owed = command.size
+                self._owed = command.size - len(content)
+        return True
 
     def _send(self, command: Command) -> None:
         if not self._in_flight:
@@ -515,11 +504,11 @@ class Connection:
         if self._state is State.BROKEN:
             self._break(self.ending)
         while not self.needs_data:
-            ahead, self._ahead = self._ahead, None
+            if not self._ready:
+                return self._closed()
+            ahead = self._ready.popleft()
             if isinstance(ahead, BadReply):
                 self._break(ahead.why, b"" if self._secrets else ahead.octets)
-            if ahead is None:
-                return self._closed()
             if self._in_flight:
                 return ReplyReceived(self._in_flight[0][0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
@@ -554,13 +543,11 @@ class Connection:
         replies: list[Reply] = []
         if not self._secrets and self._trace is None and self.protocol is Protocol.SMTP:
             self._take_usual(replies, most)
-            if self._ahead is None:
-                return replies
-        while len(replies) < most and self._in_flight:
-            ahead = self._ahead or self._look_ahead()
+        while self._ready and len(replies) < most and self._in_flight:
+            ahead = self._ready[0]
             if not isinstance(ahead, Reply) or self._state is State.BROKEN:
                 break
-            self._ahead = None
+            self._ready.popleft()
             try:
                 replies.append(self._replied(ahead))
             except RemoteProtocolError:
@@ -573,28 +560,23 @@ class Connection:
         """Take replies for as long as they are those that everybody hopes for, 421 not among them.
 
         This does what `_replied` does with them, in a quarter of the time; it stops in front of the
-        first that is none, and leaves it ahead.
+        first that is none.
         """
-        in_flight, state = self._in_flight, self._state
-        ahead = self._ahead or self._look_ahead()
+        ready, in_flight, state = self._ready, self._in_flight, self._state
         if self._owed or state not in _OPEN:
             return
-        next_reply, octets = self._parser.next_reply, 0
-        for _ in range(min(most, len(in_flight))):
-            if not isinstance(ahead, Reply):
-                break
+        due = most
+        while due and ready and in_flight:
+            ahead = ready[0]
             digit, to = _HOPED.get((state, in_flight[0][0].verb), _NEVER)
-            if ahead.code // 100 != digit:
+            if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
-            octets += in_flight.popleft()[1]
+            due -= 1
             state = to
             replies.append(ahead)
-            try:
-                ahead = next_reply()
-            except BadReply as exc:
-                ahead = exc
-        self._ahead, self._state = ahead, state
-        self._in_flight_octets -= octets
+            ready.popleft()
+            self._in_flight_octets -= in_flight.popleft()[1]
+        self._state = state
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""

@@ -70,14 +70,14 @@ class ReplyParser:
         limits: How much the server may say.
 
     Attributes:
-        is_spent: Whether `next_reply` has returned None, and nothing came since. It is asked for
-            many times with every message.
+        ready: The replies that have come, oldest first. A `BadReply` is the last, and the parser is
+            of no use from then on.
     """
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
-        self.is_spent = True
         limits = self._limits = ReplyLimits() if limits is None else limits
-        self._whole: deque[bytes] = deque()  # lines that have come to their LF, without it
+        self.ready: deque[Reply | BadReply] = deque()
+        self._is_dead = False
         self._buffer = bytearray()  # the beginning of a line
         self._code = b""  # of the reply whose lines are being collected
         self._lines: list[bytes] = []
@@ -92,27 +92,49 @@ class ReplyParser:
         Args:
             data: Any number of octets, cut anywhere.
         """
-        self.is_spent = False
-        pieces = bytes(data).split(b"\n")
-        if len(pieces) == 1:
-            self._buffer += data
+        if self._is_dead:
             return
-        if self._buffer:
-            pieces[0] = bytes(self._buffer + pieces[0])
-            self._buffer.clear()
+        pieces = bytes(data).split(b"\n")
         rest = pieces.pop()
-        if rest:
-            self._buffer += rest
-        self._whole += pieces
+        try:
+            if pieces:
+                if self._buffer:
+                    pieces[0] = bytes(self._buffer + pieces[0])
+                    self._buffer.clear()
+                self._take_lines(pieces)
+            if rest:
+                self._buffer += rest
+                self._check_unfinished()
+        except BadReply as exc:
+            self.ready.append(exc)
+            self._is_dead = True
+
+    def _take_lines(self, lines: list[bytes]) -> None:
+        known, append = self._known, self.ready.append
+        for line in lines:
+            reply = None if self._lines else known.get(line) or self._quickly(line)
+            if reply is None:
+                reply = self._take_line(line)
+            if reply is not None:
+                append(reply)
+
+    def _quickly(self, line: bytes) -> Reply | None:
+        """Return the reply that a line is as a whole, if that can be seen at a glance."""
+        code = _CODES.get(line[: _CODE + 1])
+        if code is None or len(line) > self._quick_max:
+            return None
+        reply = Reply(code, (line[_CODE + 1 :].removesuffix(b"\r"),))
+        self._remember(line, reply)
+        return reply
 
     @property
     def has_residue(self) -> bool:
         """Whether octets are left: a part of a reply, or replies not yet taken out."""
-        return bool(self._buffer or self._whole or self._lines)
+        return bool(self._buffer or self.ready or self._lines)
 
     def clear(self) -> None:
         """Forget all octets that are left."""
-        self._whole.clear()
+        self.ready.clear()
         self._buffer.clear()
         self._lines.clear()
         self._total = 0
@@ -126,24 +148,12 @@ class ReplyParser:
         Raises:
             BadReply: What came is no reply. The parser is of no use from then on.
         """
-        while self._whole:
-            line = self._whole.popleft()
-            if not self._lines:
-                known = self._known.get(line)
-                if known is not None:
-                    return known
-                code = _CODES.get(line[: _CODE + 1])
-                if code is not None and len(line) <= self._quick_max:
-                    reply = Reply(code, (line[_CODE + 1 :].removesuffix(b"\r"),))
-                    self._remember(line, reply)
-                    return reply
-            taken = self._take_line(line)
-            if taken is not None:
-                return taken
-        if self._buffer:
-            self._check_unfinished()
-        self.is_spent = True
-        return None
+        if not self.ready:
+            return None
+        ahead = self.ready.popleft()
+        if isinstance(ahead, BadReply):
+            raise ahead
+        return ahead
 
     def _check_unfinished(self) -> None:
         """Refuse a line that can be seen to be garbage before its end has come."""

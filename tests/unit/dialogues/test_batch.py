@@ -592,7 +592,7 @@ def test_the_message_id_is_that_of_the_message_at_hand() -> None:
 
 @FRAMINGS
 def test_a_server_that_went_away_behind_a_message(offered: tuple[str, ...]) -> None:
-    """Whether the client hears of it in time is luck; what was not answered at all is said again."""
+    """Whether a client hears of it in time is luck; what was not answered is said again."""
     pair = room(*offered, answers=at_message(1, Close()))
     steps = run(pair, numbered(3), room(*offered), level=WITHIN)
     assert outcomes(steps) == [ACCEPTED] * 3

@@ -59,6 +59,7 @@ class Stream:
         has_utf8_header: As for `Octets`.
         not_text: As for `Octets`.
         is_repeatable: Whether it can be read again from its beginning.
+        is_async: Whether the pieces have to be awaited.
     """
 
     pieces: Callable[[], Iterator[Piece] | AsyncIterator[Piece]]
@@ -68,6 +69,7 @@ class Stream:
     has_utf8_header: bool = False
     not_text: str = ""
     is_repeatable: bool = False
+    is_async: bool = False
 
 
 Content: TypeAlias = Octets | Stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ehlo.address import Address, AddressLike, Mailbox
 from ehlo.errors import InvalidInput
@@ -177,8 +177,8 @@ def _checked(
 ) -> tuple[tuple[Address, ...], tuple[RcptOptions, ...]]:
     """Return the recipients, each once, and the options of each."""
     only: object = recipients
-    if type(recipients) is list and len(recipients) == 1:  # pyright: ignore[reportUnknownArgumentType]
-        only = recipients[0]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(recipients, list) and len(cast("list[object]", recipients)) == 1:
+        only = cast("list[object]", recipients)[0]
     if type(only) is str:  # the most usual case: nothing to compare, nothing to merge
         return (Address(only),), _NO_OPTIONS
     unique = _unique(recipients)

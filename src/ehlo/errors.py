@@ -111,7 +111,12 @@ class SMTPError(Exception):
 
 
 class InvalidInput(SMTPError, ValueError):
-    """A value cannot be sent; nothing was, and a session goes on as if it had not been asked."""
+    """A value cannot be sent.
+
+    Nothing of it was, and a session goes on as if it had not been asked. The one exception is
+    content that is read while it is sent, and turns out midway to be what cannot be: the session is
+    closed then, if it is the only way to keep the server from taking what there is for all of it.
+    """
 
     def __init__(
         self,

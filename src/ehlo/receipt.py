@@ -211,10 +211,15 @@ class Receipt:
         if self.refused:
             names = ", ".join(str(address) for address in self.refused)
             msg = f"the message was accepted, but not for {names}"
+            late = any(address in self.replies for address in self.refused)
             error = RecipientsRefused(
-                msg, refused=self.refused, accepted=self.accepted, phase=Phase.RCPT
+                msg,
+                refused=self.refused,
+                accepted=self.accepted,
+                phase=Phase.END_OF_CONTENT if late else Phase.RCPT,
             )
             error.outcome = Outcome.ACCEPTED  # so that nobody sends all of it again
+            error.delivered = self.accepted
             raise error
 
 

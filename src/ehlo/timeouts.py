@@ -110,18 +110,18 @@ class Timeouts:
         """
         return None if self.total is None else now + self.total
 
-    def left(self, phase: Phase, now: float, end: float | None) -> float | None:
+    def left(self, phase: Phase | None, now: float, end: float | None) -> float | None:
         """Return how long a phase that begins now may take, the call as a whole considered.
 
         Args:
-            phase: The phase.
+            phase: The phase; None for what has no deadline of its own.
             now: The time.
             end: When the call must be over, by the same clock; None for never.
 
         Returns:
             Seconds, at least a millisecond; None for no deadline.
         """
-        seconds = self.of(phase)
+        seconds = None if phase is None else self.of(phase)
         if end is None:
             return seconds
         rest = max(end - now, 0.001)

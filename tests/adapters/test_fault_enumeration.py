@@ -35,6 +35,7 @@ from ehlo.testing import (
     TakeEffect,
 )
 from support.colours import Colour, colour
+from support.tls import client_context, server_context
 
 OPENING: Final = frozenset({Verb.GREETING, Verb.EHLO, Verb.LHLO, Verb.QUIT})
 ENDS: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
@@ -52,6 +53,7 @@ LOSSY: Final[dict[str, Answer]] = {
     "garbage": Send(GARBAGE),
     "take-effect-garbage": (TakeEffect(), Send(GARBAGE)),
     "half-a-reply": (TakeEffect(), Send(b"250 2.0"), Close()),
+    "wrong-stage": (TakeEffect(), Send(b"354 Go on\r\n")),  # to DATA: see Faulty
 }
 SILENT: Final[dict[str, Answer]] = {
     "silence": Silence(),
@@ -109,6 +111,8 @@ class Faulty:
         self.points.append(Point(self.ended, command.verb, situation.recipient))
         is_last = situation.recipient is None or situation.recipient == situation.recipients[-1]
         self.ended += command.verb in ENDS and is_last
+        if number == self.at and command.verb is Verb.DATA and self.answer == LOSSY["wrong-stage"]:
+            return Send(b"250 So be it\r\n")
         return self.answer if number == self.at else None
 
 
@@ -178,6 +182,7 @@ class Case:
     on_refusal: str = "abort"
     timeouts: ehlo.Timeouts | None = None
     dialect: Dialect = Dialect.ESMTP
+    tls: bool = False
 
     def run(
         self,
@@ -196,8 +201,12 @@ class Case:
         source = Messages((message(n), envelope(n, self.recipients)) for n in numbers)
         results: list[ehlo.Result] = []
         error: ehlo.SMTPError | None = None
-        choices = {"pipelining": self.level, "timeouts": self.timeouts}
-        with Server(options) as server:
+        choices: dict[str, Any] = {"pipelining": self.level, "timeouts": self.timeouts}
+        if self.tls:
+            choices["ssl_context"] = client_context()
+        context = server_context() if self.tls else None
+        tls = "implicit" if self.tls else None
+        with Server(options, ssl_context=context, tls=tls) as server:
             try:
                 for result in over(adapter, source, server.url, self.on_refusal, choices):
                     results.append(result)  # noqa: PERF402 - what came before an error counts
@@ -358,6 +367,15 @@ def test_the_rest_goes_over_another_connection(
         case.check_over_any(run, point, fault)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_every_fault_over_tls(adapter: Colour, framing: str, level: str) -> None:
+    case = Case(framing=framing, level=level, messages=2, tls=True)
+    for at, point in enumerate(case.points(adapter)):
+        for fault in ("close", "take-effect-reset", "5yz", "421"):
+            case.check(case.run(adapter, at, FAULTS[fault]), point, fault)
+
+
 # -- Two recipients ------------------------------------------------------------------------------
 
 
@@ -417,7 +435,7 @@ def impatient() -> ehlo.Timeouts:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["blocking", "asyncio"])
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", ["none", *LEVELS])
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_silence_at_every_reply(name: str, framing: str, level: str) -> None:
     """Side by side, because each of them takes the patience of its client."""
@@ -429,7 +447,7 @@ def test_silence_at_every_reply(name: str, framing: str, level: str) -> None:
 
     with colour(name) as adapter, ThreadPoolExecutor(16) as pool:
         jobs = []
-        for messages in (1, 2, 3):
+        for messages in (1,) if level == "none" else (1, 2, 3):
             case = Case(framing=framing, level=level, messages=messages, timeouts=impatient())
             for at, point in enumerate(case.points(adapter)):
                 jobs += [pool.submit(fall_silent, case, at, point, fault) for fault in SILENT]

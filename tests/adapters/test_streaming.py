@@ -57,6 +57,15 @@ def cut(octets: bytes, size: int) -> list[bytes]:
     return [octets[at : at + size] for at in range(0, len(octets), size)]
 
 
+def refused_at_once(adapter: Colour, source: Any) -> None:
+    """An async iterable is for `ehlo.asyncio` alone, and that is said before anything is sent."""
+    with Server() as server, adapter.connect(server.url) as session:
+        with pytest.raises(TypeError, match="ehlo.asyncio alone"):
+            session.send(source, envelope=TO_BOB)
+        assert session.is_idle
+        assert [command.verb for command in server.commands] == ["EHLO"]
+
+
 # -- Sources of every kind -----------------------------------------------------------------------
 
 
@@ -94,7 +103,8 @@ SOURCES: Final[dict[str, Callable[[], Any]]] = {
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_kind_of_source(adapter: Colour, kind: str, framing: str) -> None:
     if kind.startswith("async") and not isinstance(adapter, Asyncio):
-        pytest.skip("an async iterable is for ehlo.asyncio alone")
+        refused_at_once(adapter, SOURCES[kind]())
+        return
     options = ServerOptions(capabilities=FRAMINGS[framing])
     with Server(options) as server, adapter.connect(server.url) as session:
         receipt = session.send(SOURCES[kind](), envelope=TO_BOB)
@@ -214,7 +224,8 @@ PIECES_BEFORE: Final = {"nothing": [], "a little": [HEADER], "much": cut(LARGE, 
 def test_a_source_that_raises(adapter: Colour, framing: str, before: str, make: Any) -> None:
     """Nothing of it may look like a message; where that can be had, the session goes on."""
     if make is failing_asynchronously and not isinstance(adapter, Asyncio):
-        pytest.skip("an async iterable is for ehlo.asyncio alone")
+        refused_at_once(adapter, make(PIECES_BEFORE[before]))
+        return
     with Server(ServerOptions(capabilities=FRAMINGS[framing])) as server:
         with adapter.connect(server.url) as session:
             with pytest.raises(Broken, match="midway"):
@@ -510,7 +521,8 @@ def test_a_refusal_in_the_middle_is_heard_before_the_rest_is_sent(
 ) -> None:
     """Even if the server goes on reading, so that nothing ever holds the client up."""
     if kind == "async" and not isinstance(adapter, Asyncio):
-        pytest.skip("an async iterable is for ehlo.asyncio alone")
+        refused_at_once(adapter, asynchronous([HEADER]))
+        return
     asked = 0
     with impatient(framing, says=b"552 5.3.4 Enough\r\n", then="goes on", tls=tls) as (
         server,

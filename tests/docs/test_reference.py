@@ -71,7 +71,7 @@ def test_the_outcomes_of_errors_are_right() -> None:
 
 def test_the_phases_of_errors_exist() -> None:
     for row in rows("errors.md")[1:]:
-        for name in re.findall(r"[A-Z_]{2,}", row[1]):
+        for name in re.findall(r"[A-Z_]{2,}", row[1].replace("LMTP", "")):
             assert name in Phase.__members__
 
 

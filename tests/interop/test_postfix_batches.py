@@ -82,7 +82,7 @@ def test_refusals_among_many(adapter: Colour, servers: Servers, level: str) -> N
 # -- A large one ---------------------------------------------------------------------------------
 
 STREAM = """
-import asyncio, base64, json, resource, sys
+import asyncio, base64, json, sys
 import ehlo, ehlo.asyncio, ehlo.blocking
 
 name, url, message_id = sys.argv[1:]
@@ -107,13 +107,14 @@ async def apieces():
         yield piece
 
 envelope = ehlo.Envelope("ada@example.org", "dave@example.org")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if name == "blocking":
     receipt = ehlo.blocking.send(pieces(), url, envelope=envelope)
 else:
     receipt = asyncio.run(ehlo.asyncio.send(apieces(), url, envelope=envelope))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"before": before, "peak": peak, "message_id": receipt.message_id}))
+# Not getrusage(): what that tells begins with the process that this one was forked from.
+with open("/proc/self/status") as status:
+    [peak] = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+print(json.dumps({"peak": peak, "message_id": receipt.message_id}))
 """
 
 
@@ -160,7 +161,7 @@ def test_a_large_attachment_takes_little_memory(name: str, servers: Servers) -> 
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["message_id"] == message_id
-    assert facts["peak"] < 64 * 1024  # KiB
+    assert facts["peak"] < 64 * 1024, "KiB"
     path = arrived(servers.maildir / "dave", message_id)
     digest, octets = hashlib.sha256(), 0
     with path.open("rb") as file:

@@ -51,6 +51,8 @@ def told(result: object) -> str:
 class MemoryPump:
     """Runs a session's dialogues by hand: no socket, no event loop."""
 
+    clock = staticmethod(lambda: 0.0)
+
     def __init__(self, settings: Settings, player: ScriptPlayer) -> None:
         self.link = settings.link(lambda: 0.0)
         self._player = player

@@ -26,6 +26,7 @@ COMMANDS: list[tuple[Command, bytes, Verb, bool]] = [
     (commands.Ehlo("[IPv6:2001:db8::1]"), b"EHLO [IPv6:2001:db8::1]\r\n", Verb.EHLO, True),
     (commands.Ehlo("my_host"), b"EHLO my_host\r\n", Verb.EHLO, True),
     (commands.Helo("c.example.org"), b"HELO c.example.org\r\n", Verb.HELO, True),
+    (commands.Lhlo("c.example.org"), b"LHLO c.example.org\r\n", Verb.LHLO, True),
     (commands.StartTls(), b"STARTTLS\r\n", Verb.STARTTLS, True),
     (commands.Auth("LOGIN"), b"AUTH LOGIN\r\n", Verb.AUTH, True),
     (commands.Auth("PLAIN", RESPONSE), b"AUTH PLAIN AGFkYQBodW50ZXIy\r\n", Verb.AUTH, True),
@@ -59,6 +60,8 @@ COMMANDS: list[tuple[Command, bytes, Verb, bool]] = [
     (commands.Rcpt(QUOTED), b'RCPT TO:<"a> b"@example.org>\r\n', Verb.RCPT, False),
     (commands.Rcpt(Address("postmaster")), b"RCPT TO:<postmaster>\r\n", Verb.RCPT, False),
     (commands.Data(), b"DATA\r\n", Verb.DATA, True),
+    (commands.Bdat(1000, last=False), b"BDAT 1000\r\n", Verb.BDAT, False),
+    (commands.Bdat(0, last=True), b"BDAT 0 LAST\r\n", Verb.BDAT_LAST, False),
     (commands.EndOfContent(), b".\r\n", Verb.END_OF_CONTENT, False),
     (commands.Rset(), b"RSET\r\n", Verb.RSET, False),
     (commands.Noop(), b"NOOP\r\n", Verb.NOOP, True),
@@ -128,7 +131,10 @@ def test_a_command_is_a_value(command: Command, wire: bytes, verb: Verb, ends_gr
 def test_the_table_above_knows_every_command_and_verb() -> None:
     kinds = {type(row[0]).__name__ for row in COMMANDS}
     assert kinds == set(commands.__all__) - {
+        "ATTRIBUTE_LINE_MAX",
+        "AUTH_LINE_MAX",
         "Body",
+        "COMMAND_LINE_MAX",
         "Command",
         "Verb",
         "UNAVAILABLE",
@@ -145,6 +151,8 @@ ARGUMENTS: dict[str, Argument] = {
     "EHLO literal": lambda text: commands.Ehlo(f"[{text}]"),
     "HELO name": commands.Helo,
     "HELO literal": lambda text: commands.Helo(f"[{text}]"),
+    "LHLO name": commands.Lhlo,
+    "LHLO literal": lambda text: commands.Lhlo(f"[{text}]"),
     "AUTH mechanism": commands.Auth,
     "AUTH initial response": lambda text: commands.Auth("PLAIN", Secret(text)),
     "AUTH response": lambda text: commands.AuthResponse(Secret(text)),

@@ -5,9 +5,9 @@ from enum import StrEnum
 import pytest
 
 from ehlo import Cleartext, InvalidInput, OnRefusal, Pipelining, Tls
-from ehlo.policies import chosen
+from ehlo.policies import Protocol, chosen
 
-POLICIES: list[type[StrEnum]] = [Cleartext, OnRefusal, Pipelining, Tls]
+POLICIES: list[type[StrEnum]] = [Cleartext, OnRefusal, Pipelining, Protocol, Tls]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -37,7 +37,8 @@ def test_any_other_string_is_an_error_that_lists_the_right_ones(
         (Tls, ["implicit", "starttls", "starttls-if-offered", "none"]),
         (Cleartext, ["refuse", "allow-credentials"]),
         (OnRefusal, ["abort", "deliver"]),
-        (Pipelining, ["none", "transaction"]),
+        (Pipelining, ["none", "transaction", "continuous"]),
+        (Protocol, ["smtp", "lmtp"]),
     ],
 )
 def test_the_strings_are_the_surface(policy: type[StrEnum], strings: list[str]) -> None:

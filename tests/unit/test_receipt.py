@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ehlo import Address, Envelope, Outcome, Phase, Receipt, RecipientsRefused, Reply
-from ehlo.receipt import queue_id
+from ehlo.receipt import Result, queue_id
 from support.pickling import unpickled
 
 BOB = Address("bob@example.org")
@@ -256,3 +256,16 @@ def test_that_error_never_calls_for_the_same_message_again() -> None:  # T4
 def test_receipts_are_values() -> None:
     receipt = Receipt(ENVELOPE, OK, (BOB,), {EVA: NO}, "<1@example.org>")
     assert unpickled(receipt) == receipt
+
+
+def test_the_result_of_one_of_many() -> None:
+    receipt = Receipt(ENVELOPE, OK, ENVELOPE.recipients)
+    good = Result(3, "the message", receipt)
+    assert good.unwrap() is receipt
+    assert good.outcome is Outcome.ACCEPTED
+    error = RecipientsRefused("no", refused={BOB: NO})
+    bad = Result(4, "another", error=error)
+    assert bad.outcome is Outcome.REFUSED
+    with pytest.raises(RecipientsRefused) as caught:
+        bad.unwrap()
+    assert caught.value is error

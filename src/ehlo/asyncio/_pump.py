@@ -142,7 +142,7 @@ class Pump(asyncio.BufferedProtocol):
             self._finish(None, exc)
         else:
             self._need = need
-            self._arm(need.phase)
+            self._arm(need)
 
     def _finish(self, result: object, error: Exception | None) -> None:
         self._dialogue = self._deadline = None
@@ -163,18 +163,24 @@ class Pump(asyncio.BufferedProtocol):
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
             self._write()
-            if isinstance(need, Flush) and need.phase is Phase.CONTENT:
-                # Large content must not keep the loop from all else, the server's replies included.
-                self._loop.call_soon(self._proceed)
-                return False
             if self._is_met(need):
-                return True
+                return not self._makes_room(need)
             if self._gone.done():
                 raise lost(need.phase, None)
         except (ConnectionLost, TlsFailed) as trouble:
             # Thrown later: the dialogue is being advanced at this moment.
             self._loop.call_soon(self._trouble, trouble)
         return False
+
+    def _makes_room(self, need: Need) -> bool:
+        """Put a need that is met off to the next step of the loop, if it is between two pieces.
+
+        Large content must not keep the loop from all else, a refusal of that content included.
+        """
+        if not (isinstance(need, Flush) and need.phase is Phase.CONTENT):
+            return False
+        self._loop.call_soon(self._proceed)
+        return True
 
     def _is_met(self, need: Need) -> bool:
         if isinstance(need, Receive):
@@ -311,8 +317,10 @@ class Pump(asyncio.BufferedProtocol):
 
     # -- The clock: one timer a connection, which re-arms itself ------------------------------
 
-    def _arm(self, phase: Phase) -> None:
+    def _arm(self, need: Need) -> None:
         now = self._loop.time()
+        # How long the caller's own source takes is the caller's affair.
+        phase = None if isinstance(need, Fetch) else need.phase
         seconds = self._timeouts.left(phase, now, self._end)
         if seconds is None:
             self._deadline = None
@@ -335,7 +343,7 @@ class Pump(asyncio.BufferedProtocol):
         if self._loop.time() < end:
             self._set_timer(end)
         elif self._has_progressed():
-            self._arm(self._need.phase)
+            self._arm(self._need)
         else:
             self._trouble(timed_out(self._need.phase, seconds))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ehlo import dialogues
 from ehlo.blocking._pump import Pump
-from ehlo.blocking._session import Session, source_of
+from ehlo.blocking._session import Session, checked, source_of
 from ehlo.endpoint import Endpoint
 from ehlo.errors import SMTPError
 from ehlo.phase import Phase
@@ -84,8 +84,8 @@ def send(
     """
     server = Endpoint.of(server)  # as in connect
     settings = Settings.of(server, options)
-    transaction = settings.transaction(
-        message, envelope, on_refusal, clock=time.monotonic, progress=progress
+    transaction = checked(
+        settings.transaction(message, envelope, on_refusal, clock=time.monotonic, progress=progress)
     )
     end = settings.timeouts.end(time.monotonic())
     pump = _open(settings, end)
@@ -146,7 +146,7 @@ def _results(
         batch = dialogues.Batch(
             session.connection,
             source,
-            prepare=prepare,
+            prepare=lambda item: checked(prepare(item)),
             pipelining=settings.pipelining,
             depth=depth,
             source_is_quick=source_is_quick,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ehlo import commands, dialogues
 from ehlo.address import Address
-from ehlo.content import Octets
+from ehlo.content import Octets, Stream
 from ehlo.envelope import Recipient
 from ehlo.parameters import NO_MAIL_OPTIONS
 from ehlo.policies import Cleartext, OnRefusal
@@ -29,18 +29,28 @@ if TYPE_CHECKING:
     from ehlo.runtime.options import Settings
     from ehlo.sasl import Credentials
 
-__all__ = ["Item", "Session", "source_of"]
+__all__ = ["Item", "Session", "checked", "source_of"]
 
 Item: TypeAlias = "Sendable | tuple[Sendable, Envelope]"
 """What `send_many` takes for each message."""
 
 
+_NOT_HERE: Final = "an async iterable can be awaited by ehlo.asyncio alone"
+
+
 def source_of(messages: Iterable[Item]) -> dialogues.Source[Item]:
     """Return where a batch takes its messages from."""
     if isinstance(messages, AsyncIterable):
-        msg = "an async iterable can be awaited by ehlo.asyncio alone"
-        raise TypeError(msg)
+        raise TypeError(_NOT_HERE)
     return iter(messages)
+
+
+def checked(transaction: dialogues.Transaction) -> dialogues.Transaction:
+    """Refuse content that only an event loop can read, before an octet of it is asked for."""
+    content = transaction.content
+    if isinstance(content, Stream) and content.is_async:
+        raise TypeError(_NOT_HERE)
+    return transaction
 
 
 class Session(SessionFacts):
@@ -106,7 +116,7 @@ class Session(SessionFacts):
         transaction = self._settings.transaction(
             message, envelope, on_refusal, clock=self._pump.clock, progress=progress
         )
-        return self._pump.run(dialogues.deliver(self.connection, transaction))
+        return self._pump.run(dialogues.deliver(self.connection, checked(transaction)))
 
     def send_many(
         self,
@@ -137,10 +147,11 @@ class Session(SessionFacts):
             ConnectionLost: While iterating: the session is over, and there are more messages. Each
                 one that was taken has got its result.
         """
+        prepare = self._settings.preparing(on_refusal, self._pump.clock)
         batch = dialogues.Batch(
             self.connection,
             source_of(messages),
-            prepare=self._settings.preparing(on_refusal, self._pump.clock),
+            prepare=lambda item: checked(prepare(item)),
             pipelining=self._settings.pipelining,
             depth=depth,
             source_is_quick=isinstance(messages, Sequence),

@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections import deque
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from ehlo.commands import Rset
 from ehlo.content import Octets
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform
 from ehlo.dialogues.needs import FLUSH
-from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
-from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
+from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
+from ehlo.dialogues.sources import END, AsyncSource, is_there, pick
 from ehlo.errors import (
-    CapabilityMissing,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -124,7 +123,8 @@ class Batch(Generic[_T]):
         if depth < 1:
             msg = f"the depth is a number of messages, 1 at the least, not {depth}"
             raise InvalidInput(msg)
-        if not (connection.is_idle or connection.is_over):
+        is_ready = connection.state is State.READY and connection.is_settled
+        if not (is_ready or connection.is_over):
             msg = f"no batch can begin: the session is in state {connection.state.name}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         self.connection = connection
@@ -221,8 +221,12 @@ class Batch(Generic[_T]):
     def _is_stuck(self) -> bool:
         if self._flying:
             return False
-        ended = self._is_exhausted or self._ended_by is not None
-        return self.needs_connection or (ended and not self._again)
+        return self.needs_connection or (self._has_ended and not self._again)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether nothing more will be taken from the source."""
+        return self._is_exhausted or self._ended_by is not None
 
     def _known(self) -> list[Result]:
         """Return the results that can be told now: each message has its turn."""
@@ -289,13 +293,13 @@ class Batch(Generic[_T]):
         return True
 
     def _may_say(self) -> bool:
-        ended = self._is_exhausted or self._ended_by is not None
-        if ended and not self._again:
+        if self._has_ended and not self._again:
             return False
         if not self._flying:
             return not self.needs_connection
         continuous = self.pipelining is Pipelining.CONTINUOUS
-        return continuous and len(self._flying) < self._depth and self._can_begin
+        offered = self.connection.capabilities.pipelining
+        return continuous and offered and len(self._flying) < self._depth and self._can_begin
 
     def _next_job(self) -> Dialogue[_Job | None]:
         """Take the next message; None if there is none yet, or none that can be sent."""
@@ -303,20 +307,18 @@ class Batch(Generic[_T]):
             return self._again.popleft()
         if self._flying and not self._source_is_quick:
             yield _FLUSH  # what was said must not wait for a source that may be slow
+        if not (yield from is_there(self._source)):
+            self._take_known()
+            return None
         try:
-            item = yield from take(self._source)
-        except (ConnectionLost, RemoteProtocolError):
-            raise
+            item = pick(self._source)
         except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
             self._ended_by = exc
             return None
         if item is END:
             self._is_exhausted = True
-        elif item is NOT_YET:
-            self._take_known()
-        else:
-            return self._job(item)
-        return None
+            return None
+        return self._job(item)
 
     def _job(self, item: _T) -> _Job | None:
         index = self._taken
@@ -393,8 +395,7 @@ class Batch(Generic[_T]):
         yield from self._hear_all()
         yield from self._settle()
         if not self._may_reconnect and not fits_session(self.connection, job.transaction):
-            msg = "the server's LIMITS do not let this session take all recipients (RFC 9422)"
-            raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+            raise over_limits(self.connection, job.transaction)
         parts = job.parts = job.parts or Parts(job.transaction)
         yield from parts.run(self.connection)
         if parts.is_done:
@@ -409,9 +410,7 @@ class Batch(Generic[_T]):
 
     def _hear_oldest(self) -> Dialogue[None]:
         """Wait for the replies to the oldest message; take those to others that came with them."""
-        delivery = self._flying[0].delivery
-        if delivery is not None:
-            yield from delivery.hear()
+        yield from cast("Delivery", self._flying[0].delivery).hear()
         self._take_known()
 
     def _take_known(self) -> None:
@@ -440,8 +439,9 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
-        if error.message_id is None:
-            error.message_id = job.transaction.message_id
+        if job.parts is not None:
+            job.parts.with_delivered(error)
+        error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
         self._results[job.index] = Result(job.index, job.message, error=error)
 
@@ -502,5 +502,7 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
         error.__cause__ = trouble
         return error
     copied = copy(trouble)
+    copied.args = (f"the message was not sent: {trouble}",)
+    copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ehlo.commands import Bdat
 from ehlo.content import LineEnds, Octets
@@ -214,11 +214,15 @@ class ContentSender:
         if not isinstance(piece, bytes | bytearray | memoryview):
             msg = f"content is made of octets, not of {type(piece).__name__}"
             raise TypeError(msg)
-        octets = bytes(piece)
+        octets = bytes(cast("Piece", piece))
         if not self._read and self.message_id is None:
             self.message_id = message_id_of(octets)
         if self._framing is not Framing.BINARY and (why := self._check.feed(octets)):
             raise InvalidInput(f"{why}; it was not sent", phase=Phase.CONTENT)
+        most = self._connection.capabilities.size
+        if most is not None and self._read + len(octets) > most:
+            msg = f"the content has more than the {most} octets that the server takes"
+            raise CapabilityMissing(msg, capability="SIZE", phase=Phase.CONTENT)
         if not (self._allows_eight_bit or octets.isascii()):
             msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
             raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)

@@ -7,7 +7,6 @@ say its own: that is all there is to pipelining across transactions.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat, Body, Data, Rset
@@ -39,7 +38,7 @@ from ehlo.receipt import Receipt, Timings
 from ehlo.wire import PIECE, Framing, encode_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ehlo.address import Address
     from ehlo.commands import Command
@@ -53,7 +52,6 @@ __all__ = ["Delivery"]
 _RSET: Final = Rset()
 _DATA: Final = Data()
 _REFUSALS: Final = 400
-_NOBODY: Final[Mapping[Address, Reply]] = MappingProxyType({})
 _OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
 
 
@@ -132,7 +130,7 @@ class Delivery:
         try:
             yield from self.say(nobody)
             yield from self.hear()
-            return self.result()
+            receipt = self.result()
         except (ConnectionLost, RemoteProtocolError) as trouble:
             error = self.resolved(trouble)
             if not self._connection.is_over:
@@ -145,6 +143,9 @@ class Delivery:
         except Exception:  # a refusal, or what the caller's own code raised
             yield from self.withdraw()
             raise
+        if self._connection.state is State.FAILED:  # LMTP: the last chunk, for the last recipient
+            yield from self.withdraw()
+        return receipt
 
     # -- Saying -----------------------------------------------------------------------------------
 
@@ -436,7 +437,9 @@ class Delivery:
             Refused: The server refused the message.
         """
         connection, envelope = self._connection, self.transaction.envelope
-        accepted, refused, finals = envelope.recipients, _NOBODY, _NOBODY
+        accepted = envelope.recipients
+        refused: dict[Address, Reply] = {}
+        finals: dict[Address, Reply] = {}
         reply = self._replies[-1]
         if self._has_refusal:
             self._raise_refusal()
@@ -582,7 +585,9 @@ class Delivery:
             if connection.state in _OPEN:
                 yield from perform(connection, _RSET)
         except (ConnectionLost, RemoteProtocolError):
-            pass  # the refusal is the news; that the connection is over, the Connection knows
+            # The refusal is the news. Whoever comes next learns of this from the Connection.
+            if not connection.is_over:
+                connection.abandon("the connection was lost")
 
     # -- Times ------------------------------------------------------------------------------------
 

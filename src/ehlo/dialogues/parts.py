@@ -13,6 +13,8 @@ from ehlo.policies import OnRefusal
 from ehlo.receipt import Receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ehlo.address import Address
     from ehlo.capabilities import Limits
     from ehlo.dialogues.needs import Dialogue
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
 
-__all__ = ["Parts", "exceeds_limits", "fits_session"]
+__all__ = ["Parts", "exceeds_limits", "fits_session", "over_limits"]
 
 
 def exceeds_limits(connection: Connection, transaction: Transaction) -> bool:
@@ -49,14 +51,38 @@ def fits_session(connection: Connection, transaction: Transaction) -> bool:
     Returns:
         False if it exceeds RCPTDOMAINMAX or MAILMAX, with what the session has seen.
     """
+    return _fits(connection, transaction, connection.transactions, connection.recipient_domains)
+
+
+def _fits(
+    connection: Connection, transaction: Transaction, had: int, domains: Collection[str]
+) -> bool:
     limits = connection.capabilities.limits
     recipients = transaction.envelope.recipients
-    if _within_domains(connection, recipients, limits) < len(recipients):
+    named = {recipient.domain.lower() for recipient in recipients}.union(domains)
+    if limits.rcpt_domain_max is not None and len(named) > limits.rcpt_domain_max:
         return False
-    if limits.mail_max is None:
-        return True
     needed = ceil(len(recipients) / (limits.rcpt_max or len(recipients)))
-    return connection.transactions + needed <= limits.mail_max
+    return limits.mail_max is None or had + needed <= limits.mail_max
+
+
+def over_limits(connection: Connection, transaction: Transaction) -> CapabilityMissing:
+    """Return the error for a message that the session cannot take.
+
+    Args:
+        connection: The Connection.
+        transaction: The message.
+
+    Returns:
+        The error; temporary if a new session can take it.
+    """
+    msg = "the server's LIMITS do not let one session take all recipients (RFC 9422)"
+    fits_another = _fits(connection, transaction, 0, ())
+    if fits_another:
+        msg = "this session has had all that the server's LIMITS let it take; open a new one"
+    error = CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+    error.temporary = fits_another
+    return error
 
 
 def _fitting(connection: Connection, recipients: tuple[Address, ...]) -> tuple[Address, ...]:
@@ -128,19 +154,28 @@ class Parts:
             except RecipientsRefused as exc:
                 self._take_refusal(exc, is_usable=connection.is_idle)
             except SMTPError as exc:
-                raise self._with_delivered(exc) from exc.__cause__
+                raise self.with_delivered(exc) from exc.__cause__
             self._left = self._left[len(some) :]
 
     def _take_refusal(self, refusal: RecipientsRefused, *, is_usable: bool) -> None:
         aborts = self._transaction.on_refusal is OnRefusal.ABORT
         if aborts or refusal.delivered or not is_usable:
-            raise self._with_delivered(refusal) from None
+            raise self.with_delivered(refusal) from None
         self._refusal = refusal
         self._refused |= refusal.refused
 
-    def _with_delivered(self, error: SMTPError) -> SMTPError:
+    def with_delivered(self, error: SMTPError) -> SMTPError:
+        """Have an error name those that have got the message in earlier parts.
+
+        Args:
+            error: Why the message as a whole has failed.
+
+        Returns:
+            The same error.
+        """
         taken = tuple(address for receipt in self._receipts for address in receipt.accepted)
-        error.delivered = taken + error.delivered
+        late = tuple(address for address in error.delivered if address not in taken)
+        error.delivered = taken + late
         return error
 
     def result(self) -> Receipt:

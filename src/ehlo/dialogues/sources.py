@@ -11,7 +11,7 @@ from ehlo.dialogues.needs import Fetch
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
 
-__all__ = ["END", "NOT_YET", "AsyncSource", "End", "NotYet", "Source", "take"]
+__all__ = ["END", "NOT_YET", "AsyncSource", "End", "NotYet", "Source", "is_there", "pick", "take"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -84,11 +84,40 @@ def take(source: Source[_T]) -> Dialogue[_T | End | NotYet]:
 
     Returns:
         The item; `END` behind the last one; `NOT_YET` if a reply came before it did.
+
+    Raises:
+        Exception: Whatever the source raises.
     """
-    if not isinstance(source, AsyncSource):
-        return next(source, END)
-    if not source.is_ready:
-        yield Fetch(source)
-        if not source.is_ready:
-            return NOT_YET
-    return source.take()
+    if (yield from is_there(source)):
+        return pick(source)
+    return NOT_YET
+
+
+def is_there(source: Source[object]) -> Dialogue[bool]:
+    """Wait until the next item of a source can be had at once.
+
+    Args:
+        source: The source.
+
+    Returns:
+        False if a reply came before it did.
+    """
+    if not isinstance(source, AsyncSource) or source.is_ready:
+        return True
+    yield Fetch(source)
+    return source.is_ready
+
+
+def pick(source: Source[_T]) -> _T | End:
+    """Get the next item of a source that is there.
+
+    Args:
+        source: The source.
+
+    Returns:
+        The item; `END` behind the last one.
+
+    Raises:
+        Exception: Whatever the source raises; it may be an `SMTPError` of another session.
+    """
+    return source.take() if isinstance(source, AsyncSource) else next(source, END)

@@ -17,11 +17,10 @@ from ehlo.commands import Bdat, Data
 from ehlo.dialogues.content import ContentSender
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform, receive_reply
-from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session
+from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
 from ehlo.dialogues.planning import require
 from ehlo.dialogues.verdicts import content_refused, unknown
 from ehlo.errors import (
-    CapabilityMissing,
     ConnectionLost,
     ContentRefused,
     LocalProtocolError,
@@ -161,8 +160,7 @@ def _ensure_idle(connection: Connection) -> None:
 def _deliver_parts(connection: Connection, transaction: Transaction) -> Dialogue[Receipt]:
     """Send a message in several transactions of one session."""
     if not fits_session(connection, transaction):
-        msg = "the server's LIMITS do not let this session take all recipients (RFC 9422)"
-        raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
+        raise over_limits(connection, transaction)
     parts = Parts(transaction)
     yield from parts.run(connection)
     return parts.result()

@@ -93,7 +93,9 @@ class TextCheck:
         return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n") - joined
 
     def _trouble(self, piece: bytes) -> str:
-        """Find the words; the line may have begun in an earlier piece."""
+        """Find the words; the line may have begun in an earlier piece, and a CRLF as well."""
+        if self._ended_with_cr:
+            piece = piece.removeprefix(b"\n")
         why = why_not_text(b"x" * self._length + piece)
         number, _, rest = why.removeprefix("line ").partition(" ")
         return f"line {int(number) + self._lines - 1} {rest}"

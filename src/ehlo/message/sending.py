@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Outgoing", "Sendable", "prepare"]
 
+Pieces: TypeAlias = "Readable | Iterable[bytes] | AsyncIterable[bytes]"
+"""Octets that are read while they are sent."""
 Sendable: TypeAlias = (
-    "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview"
-    " | Readable | Iterable[bytes] | AsyncIterable[bytes]"
+    "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview | Pieces"
 )
 """What can be sent: a `Message`, one of the standard library, or the octets of one: in memory, in a
 binary file that is open, or as an iterable or async iterable of pieces."""

@@ -56,7 +56,7 @@ def stream(source: object) -> tuple[Stream, str | None]:
             return _scanned(cast("_Seekable", source))
         return Stream(partial(_read, source)), None
     if isinstance(source, AsyncIterable):
-        return Stream(cast("AsyncIterable[Piece]", source).__aiter__), None
+        return Stream(cast("AsyncIterable[Piece]", source).__aiter__, is_async=True), None
     if isinstance(source, Iterable) and not isinstance(source, str):
         return Stream(cast("Iterable[Piece]", source).__iter__), None
     raise _not_sendable(source)
@@ -69,11 +69,14 @@ def _not_sendable(value: object) -> TypeError:
 
 
 def _read(file: Readable) -> Iterator[bytes]:
-    piece: object
     while piece := file.read(_READ):
-        if not isinstance(piece, bytes):
-            raise TypeError("the file gives text: open it in binary mode")
-        yield piece
+        yield _binary(piece)
+
+
+def _binary(piece: object) -> bytes:
+    if not isinstance(piece, bytes):
+        raise TypeError("the file gives text: open it in binary mode")
+    return piece
 
 
 def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:

@@ -655,13 +655,11 @@ class Connection:
                 self.capabilities = Capabilities.from_reply(reply).without(self._without)
                 self._counts_domains = "LIMITS" in self.capabilities
                 self.esmtp = True
-            case Verb.HELO | Verb.XCLIENT:
-                self.capabilities = Capabilities()
-                self.esmtp = False
             case Verb.AUTH | Verb.AUTH_RESPONSE:
                 self.authenticated = True
-            case _:
-                pass
+            case _:  # HELO and XCLIENT: of what the server can do nothing is known any more
+                self.capabilities = Capabilities()
+                self.esmtp = False
 
     def _begin_closing(self, reply: Reply) -> None:
         self.closing_reply = reply

@@ -17,7 +17,8 @@ MAIL = Mail(Address.of("ada@example.org"))
 
 
 async def nothing() -> AsyncIterator[object]:
-    for item in ():
+    nobody: tuple[object, ...] = ()
+    for item in nobody:
         yield item
 
 

@@ -990,7 +990,7 @@ def test_the_last_words_in_the_midst_of_content(words: bytes) -> None:
 
 def test_bdat_chunk_by_chunk() -> None:
     connection = in_rcpt("CHUNKING")
-    steps = [C(b"BDAT 3\r\n\0\r\n"), S(b"250 3 octets\r\n")]
+    steps: list[Step] = [C(b"BDAT 3\r\n\0\r\n"), S(b"250 3 octets\r\n")]
     assert run(bdat(connection, b"\0\r\n", last=False), connection, steps).code == 250
     assert connection.state is State.CHUNKS
     steps = [C(b"BDAT 0 LAST\r\n"), S(b"250 queued\r\n")]
@@ -1002,7 +1002,7 @@ def test_bdat_chunk_by_chunk() -> None:
 def test_bdat_that_is_refused(last: bool) -> None:
     connection = in_rcpt("CHUNKING")
     line = b"BDAT 1 LAST\r\nx" if last else b"BDAT 1\r\nx"
-    steps = [C(line), S(b"552 too much\r\n")]
+    steps: list[Step] = [C(line), S(b"552 too much\r\n")]
     assert run(bdat(connection, b"x", last=last), connection, steps).code == 552
     assert connection.state is State.FAILED
     assert run(perform(connection, Rset()), connection, "C: RSET\nS: 250 ok").code == 250
@@ -1030,6 +1030,7 @@ def test_the_last_of_several_final_replies(by: str, end: bytes) -> None:
     """RFC 2033 section 4.2: one for each recipient that was accepted."""
     connection = in_rcpt("CHUNKING", count=3, protocol=Protocol.LMTP)
     replies = S(b"250 a\r\n550 b\r\n" + end)
+    steps: list[Step]
     if by == "DATA":
         steps = [C(b"DATA\r\n"), S(b"354 go\r\n"), C(b"x\r\n.\r\n"), replies]
         reply = run(data(connection, Octets(b"x")), connection, steps)
@@ -1038,3 +1039,39 @@ def test_the_last_of_several_final_replies(by: str, end: bytes) -> None:
         reply = run(bdat(connection, b"x", last=True), connection, steps)
     assert reply.wire() == end
     assert connection.awaited is None
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+def test_several_last_words(unsent: int) -> None:
+    connection = in_rcpt("CHUNKING", count=2, protocol=Protocol.LMTP)
+
+    def meet(_need: Need) -> None:
+        said(connection)
+        connection.receive_data(b"250 a\r\n550 b\r\n")
+        connection.count_unsent = lambda: unsent
+        raise ConnectionLost
+
+    assert drive(bdat(connection, b"x", last=True), meet).code == 550
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(
+    "policies", [("deliver", "continuous"), tuple(OnRefusal)[1:] + tuple(Pipelining)[2:]]
+)
+def test_policies_may_be_strings(policies: tuple[str, str]) -> None:
+    def not_asked() -> Any:
+        raise AssertionError
+
+    envelope = Envelope("ada@example.org", "bob@example.com")
+    on_refusal, pipelining = policies
+    what = Transaction.of(
+        b"x",
+        envelope,
+        now=not_asked,
+        make_id=not_asked,
+        on_refusal=on_refusal,
+        pipelining=pipelining,
+    )
+    assert what.on_refusal is OnRefusal.DELIVER
+    assert what.pipelining is Pipelining.CONTINUOUS
+    assert what.content == Octets(b"x")

@@ -8,14 +8,17 @@ from ehlo.commands import (
     Auth,
     AuthCancel,
     AuthResponse,
+    Bdat,
     Command,
     Data,
     Ehlo,
     EndOfContent,
+    Etrn,
     Expn,
     Greeting,
     Helo,
     Help,
+    Lhlo,
     Mail,
     Noop,
     Quit,
@@ -25,8 +28,11 @@ from ehlo.commands import (
     StartTls,
     Verb,
     Vrfy,
+    Xclient,
+    Xforward,
 )
-from ehlo.errors import InvalidInput, LocalProtocolError, RemoteProtocolError
+from ehlo.errors import CapabilityMissing, InvalidInput, LocalProtocolError, RemoteProtocolError
+from ehlo.policies import Protocol
 from ehlo.protocol import (
     NEED_DATA,
     Connection,
@@ -63,6 +69,12 @@ COMMANDS: dict[Verb, Command] = {
     Verb.EXPN: Expn("staff"),
     Verb.HELP: Help(),
     Verb.QUIT: Quit(),
+    Verb.LHLO: Lhlo("client.example.org"),
+    Verb.BDAT: Bdat(4, last=False),
+    Verb.BDAT_LAST: Bdat(4, last=True),
+    Verb.ETRN: Etrn("example.org"),
+    Verb.XCLIENT: Xclient({"NAME": "client.example.org"}),
+    Verb.XFORWARD: Xforward({"NAME": "client.example.org"}),
     Verb.OTHER: Raw("XFOO bar"),
 }
 
@@ -76,18 +88,25 @@ def ask(connection: Connection, command: Command, octets: bytes) -> None:
     hear(connection, octets)
 
 
+CHUNK = Bdat(0, last=False)
+
 WAYS: dict[State, list[tuple[Command, bytes]]] = {
     State.AUTHENTICATING: [(Auth("LOGIN"), b"334 \r\n")],
     State.UPGRADING: [(StartTls(), b"220 go\r\n")],
     State.MAIL: [(MAIL, b"250 ok\r\n")],
     State.RCPT: [(MAIL, b"250 ok\r\n"), (BOB, b"250 ok\r\n")],
     State.DATA: [(MAIL, b"250 ok\r\n"), (BOB, b"250 ok\r\n"), (Data(), b"354 go\r\n")],
+    State.CHUNKS: [(MAIL, b"250 ok\r\n"), (BOB, b"250 ok\r\n"), (CHUNK, b"250 ok\r\n")],
+    State.FAILED: [(MAIL, b"250 ok\r\n"), (BOB, b"250 ok\r\n"), (CHUNK, b"552 no\r\n")],
 }
 
 
-def at(state: State, *keywords: str) -> Connection:
+def at(state: State, *keywords: str, protocol: Protocol = Protocol.SMTP) -> Connection:
     """Return a Connection in the given state, with nothing in flight."""
-    connection = Connection() if state in {State.CONNECTED, State.GREETED} else ready(*keywords)
+    if state in {State.CONNECTED, State.GREETED}:
+        connection = Connection(protocol=protocol)
+    else:
+        connection = ready(*keywords, protocol=protocol)
     for command, reply in WAYS.get(state, []):
         ask(connection, command, reply)
     match state:
@@ -110,36 +129,59 @@ def at(state: State, *keywords: str) -> Connection:
 # -- Which command when ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", list(State), ids=lambda state: state.name)
-@pytest.mark.parametrize("verb", list(Verb), ids=lambda verb: verb.name)
-def test_a_command_may_be_sent_where_the_table_says(state: State, verb: Verb) -> None:
-    connection = at(state)
-    command = COMMANDS[verb]
+FOREIGN = {Protocol.SMTP: {Verb.LHLO}, Protocol.LMTP: {Verb.EHLO, Verb.HELO}}
+"""RFC 2033 section 4.1: the one is not spoken where the other is."""
+
+SPOKEN = pytest.mark.parametrize("protocol", list(Protocol))
+
+
+def may_be_sent(state: State, verb: Verb, protocol: Protocol = Protocol.SMTP) -> bool:
+    """Tell what the table says of a command, and beside it the few rules that it does not hold."""
     row = TABLE.get((state, verb))
-    legal = (
-        row is not None
-        and not row.only_pipelined
-        and verb not in {Verb.GREETING, Verb.END_OF_CONTENT}
-    )
-    assert connection.may_send(command) is legal
-    before = connection.in_flight
-    if not legal:
-        with pytest.raises(LocalProtocolError, match="cannot be sent now"):
-            connection.send(command)
-        assert connection.in_flight == before
-        assert said(connection) == b""
-        assert connection.state is state
-        return
-    assert row is not None
-    connection.send(command)
-    assert said(connection) == command.wire()
-    assert connection.in_flight == (command,)
-    assert connection.projected_state is row.success
-    assert not connection.is_in_step
-    assert not connection.is_idle
+    if row is None or row.only_pipelined or verb in FOREIGN[protocol]:
+        return False
+    return verb not in {Verb.GREETING, Verb.END_OF_CONTENT}
+
+
+@SPOKEN
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.name)
+def test_a_command_may_be_sent_where_the_table_says(state: State, protocol: Protocol) -> None:
+    assert set(COMMANDS) == set(Verb)
+    for verb, command in COMMANDS.items():
+        connection = at(state, protocol=protocol)
+        legal = may_be_sent(state, verb, protocol)
+        assert connection.may_send(command) is legal, verb
+        before = connection.in_flight
+        if not legal:
+            with pytest.raises(LocalProtocolError, match="cannot be sent now"):
+                connection.send(command)
+            assert connection.in_flight == before
+            assert said(connection) == b""
+            assert connection.state is state
+            continue
+        connection.send(command)
+        assert said(connection) == command.wire()
+        assert connection.in_flight == (command,)
+        assert connection.projected_state is TABLE[state, verb].success
+        assert not connection.is_in_step
+        assert not connection.is_idle
 
 
 REPLIES = [Reply.of(code, "text") for code in (211, 220, 235, 250, 334, 354, 450, 550)]
+IN_STEP = {State.GREETED, State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.FAILED}
+
+
+def asked(state: State, verb: Verb) -> Connection:
+    """Return a Connection with one command in flight, and the content that follows it."""
+    connection = at(state, protocol=Protocol.LMTP if verb is Verb.LHLO else Protocol.SMTP)
+    if verb is Verb.END_OF_CONTENT:
+        connection.end_content()
+    elif verb is not Verb.GREETING:
+        connection.send(COMMANDS[verb])
+    if connection.owed_octets:
+        connection.send_content(b"x" * connection.owed_octets)
+    said(connection)
+    return connection
 
 
 @pytest.mark.parametrize(
@@ -147,28 +189,22 @@ REPLIES = [Reply.of(code, "text") for code in (211, 220, 235, 250, 334, 354, 450
     [key for key, row in TABLE.items() if not row.only_pipelined],
     ids=lambda part: part.name,
 )
-@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: str(reply.code))
-def test_a_reply_leads_where_the_table_says(state: State, verb: Verb, reply: Reply) -> None:
-    connection, command = at(state), COMMANDS[verb]
-    if verb is Verb.END_OF_CONTENT:
-        connection.end_content()
-    elif verb is not Verb.GREETING:
-        connection.send(command)
-    said(connection)
-    connection.receive_data(reply.wire())
-    following = TABLE[state, verb].next_state(reply)
-    if following is None:
-        with pytest.raises(RemoteProtocolError, match=f"{reply.code} is no answer to"):
-            connection.next_event()
-        assert connection.state is State.BROKEN
-    else:
-        assert connection.next_event() == ReplyReceived(command, reply)
-        assert connection.state is connection.projected_state is following
-        assert connection.in_flight == ()
-    in_step = {State.GREETED, State.READY, State.MAIL, State.RCPT}
-    assert connection.is_in_step is (following in in_step)
-    assert connection.is_idle is (following is State.READY)
-    assert connection.is_over is (following in {None, State.CLOSING, State.BROKEN})
+def test_a_reply_leads_where_the_table_says(state: State, verb: Verb) -> None:
+    for reply in REPLIES:
+        connection = asked(state, verb)
+        connection.receive_data(reply.wire())
+        following = TABLE[state, verb].next_state(reply)
+        if following is None:
+            with pytest.raises(RemoteProtocolError, match=f"{reply.code} is no answer to"):
+                connection.next_event()
+            assert connection.state is State.BROKEN
+        else:
+            assert connection.next_event() == ReplyReceived(COMMANDS[verb], reply)
+            assert connection.state is connection.projected_state is following
+            assert connection.in_flight == ()
+        assert connection.is_in_step is (following in IN_STEP)
+        assert connection.is_idle is (following is State.READY)
+        assert connection.is_over is (following in {None, State.CLOSING, State.BROKEN})
 
 
 def test_greeting_and_lone_dot_are_never_sent_as_commands() -> None:
@@ -210,52 +246,45 @@ def test_a_command_that_is_no_line_is_not_sent() -> None:
 
 # -- Groups ----------------------------------------------------------------------------------------
 
-ENDS_A_GROUP = {
-    Verb.EHLO,
-    Verb.HELO,
-    Verb.STARTTLS,
-    Verb.AUTH,
-    Verb.DATA,
-    Verb.NOOP,
-    Verb.VRFY,
-    Verb.EXPN,
-    Verb.HELP,
-    Verb.QUIT,
-    Verb.OTHER,
+CONTINUES_A_GROUP = {
+    Verb.MAIL,
+    Verb.RCPT,
+    Verb.RSET,
+    Verb.END_OF_CONTENT,
+    Verb.BDAT,
+    Verb.BDAT_LAST,
+    Verb.XFORWARD,
 }
-"""RFC 2920 section 3.1, and the commands that are younger or unknown."""
+"""RFC 2920 section 3.1, RFC 3030 section 4.2, XFORWARD_README; all others are its last."""
 
 
-@pytest.mark.parametrize("second", list(Verb), ids=lambda verb: verb.name)
-@pytest.mark.parametrize("first", list(Verb), ids=lambda verb: verb.name)
-@pytest.mark.parametrize("offered", [True, False])
-def test_what_may_follow_what_in_a_group(first: Verb, second: Verb, offered: bool) -> None:
-    """T5: pipelining only where it is offered; a command that ends a group is its last."""
-    state = next(
-        (
-            state
-            for state in (State.READY, State.MAIL, State.RCPT, State.DATA, State.AUTHENTICATING)
-            if (row := TABLE.get((state, first))) is not None and not row.only_pipelined
-        ),
-        State.CONNECTED,
-    )
-    connection = at(state, *["PIPELINING"] * offered)
-    if first is Verb.END_OF_CONTENT:
+def first_in_group(verb: Verb, *keywords: str) -> tuple[State, Connection]:
+    """Return a Connection that has just sent a command."""
+    states = (State.READY, State.MAIL, State.RCPT, State.DATA, State.AUTHENTICATING)
+    state = next((state for state in states if may_be_sent(state, verb)), State.CONNECTED)
+    state = State.DATA if verb is Verb.END_OF_CONTENT else state
+    connection = at(state, *keywords)
+    if verb is Verb.END_OF_CONTENT:
         connection.end_content()
-    elif first is not Verb.GREETING:
-        connection.send(COMMANDS[first])
-    row = TABLE.get((TABLE[state, first].success, second))
-    legal = (
-        offered
-        and first not in ENDS_A_GROUP | {Verb.GREETING, Verb.AUTH_RESPONSE}
-        and row is not None
-        and not row.only_pipelined
-        and second not in {Verb.GREETING, Verb.END_OF_CONTENT}
-    )
-    assert connection.may_send(COMMANDS[second]) is legal
-    if not legal:
-        with pytest.raises(LocalProtocolError):
-            connection.send(COMMANDS[second])
+    elif verb is not Verb.GREETING:
+        connection.send(COMMANDS[verb])
+    if connection.owed_octets:
+        connection.send_content(b"x" * connection.owed_octets)
+    return state, connection
+
+
+@pytest.mark.parametrize("first", [verb for verb in Verb if verb is not Verb.LHLO])
+@pytest.mark.parametrize("offered", [True, False])
+def test_what_may_follow_what_in_a_group(first: Verb, offered: bool) -> None:
+    """T5: pipelining only where it is offered; a command that ends a group is its last."""
+    state, connection = first_in_group(first, *["PIPELINING"] * offered)
+    behind = TABLE[state, first].success
+    for second, command in COMMANDS.items():
+        legal = offered and first in CONTINUES_A_GROUP and may_be_sent(behind, second)
+        assert connection.may_send(command) is legal, second
+        if not legal:
+            with pytest.raises(LocalProtocolError):
+                connection.send(command)
 
 
 def test_the_objection_says_which_rule() -> None:
@@ -270,6 +299,10 @@ def test_the_objection_says_which_rule() -> None:
     with pytest.raises(LocalProtocolError, match="READY") as caught:
         ready().send(Data())
     assert caught.value.command == "DATA"
+    with pytest.raises(LocalProtocolError, match="the session speaks SMTP"):
+        at(State.GREETED).send(Lhlo("client.example.org"))
+    with pytest.raises(LocalProtocolError, match="the session speaks LMTP"):
+        at(State.GREETED, protocol=Protocol.LMTP).send(Ehlo("client.example.org"))
 
 
 def test_two_cursors() -> None:
@@ -357,8 +390,8 @@ def test_refolding_skips_what_has_no_row_any_more() -> None:
     connection.receive_data(b"502 no\r\n")
     assert connection.next_event() == ReplyReceived(Rset(), Reply.of(502, "no"))
     assert connection.state is connection.projected_state is State.BROKEN
-    assert connection.ending == "RSET was refused"
-    with pytest.raises(RemoteProtocolError, match="RSET was refused"):
+    assert connection.ending == "the session was ended by 502 no"
+    with pytest.raises(RemoteProtocolError, match="the session was ended by 502 no"):
         connection.next_event()
 
 
@@ -464,6 +497,8 @@ STATES_421 = [
     State.MAIL,
     State.RCPT,
     State.DATA,
+    State.CHUNKS,
+    State.FAILED,
 ]
 BYE = Reply.of(421, "4.3.2 closing down")
 
@@ -575,7 +610,7 @@ def test_replies_before_the_end_are_told_first() -> None:
 @pytest.mark.parametrize("octets", UNASKED)
 @pytest.mark.parametrize(
     "state",
-    [State.GREETED, State.READY, State.MAIL, State.RCPT, State.AUTHENTICATING, State.UPGRADING],
+    [state for state in STATES_421 if state is not State.DATA],
     ids=lambda state: state.name,
 )
 def test_unsolicited_replies_break_the_session(state: State, octets: bytes) -> None:
@@ -880,4 +915,50 @@ def test_a_cancelled_exchange_shows_its_star() -> None:
 
 def test_commands_has_all_that_is_tested_here() -> None:
     tested = {type(command).__name__ for command in COMMANDS.values()} | {"AuthCancel"}
-    assert tested | {"Body", "Command", "Verb"} >= set(commands.__all__)
+    kinds = {name for name in commands.__all__ if name.istitle() or name in TWO_WORDS}
+    assert tested == kinds - {"Body", "Command", "Verb"}
+
+
+TWO_WORDS = {"AuthCancel", "AuthResponse", "EndOfContent", "StartTls"}
+
+
+# -- For those who write content -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "octets", "news"),
+    [
+        (State.READY, b"250 x\r\n", False),
+        (State.DATA, b"", False),
+        (State.DATA, b"25", False),
+        (State.DATA, b"552 x\r\n", True),
+    ],
+)
+def test_news_are_what_a_writer_of_content_looks_at(
+    state: State, octets: bytes, news: bool
+) -> None:
+    connection = at(state)
+    connection.receive_data(octets)
+    assert connection.has_news is news
+
+
+def test_the_reply_to_what_is_in_flight_is_news() -> None:
+    connection = ready()
+    connection.send(Noop())
+    assert not connection.has_news
+    connection.receive_data(b"250 ok\r\n")
+    assert connection.has_news
+
+
+def test_an_address_that_is_not_ascii_needs_smtputf8() -> None:
+    command = Mail(Address.of("gr\u00fcn@example.org"))
+    connection = ready()
+    with pytest.raises(CapabilityMissing, match="SMTPUTF8") as caught:
+        connection.send(command)
+    assert caught.value.capability == "SMTPUTF8"
+    assert connection.is_idle
+    connection.send(Raw("VRFY gr\u00fcn"))
+    assert said(connection) == "VRFY gr\u00fcn\r\n".encode()
+    connection = ready("SMTPUTF8")
+    connection.send(command)
+    assert said(connection) == command.wire()

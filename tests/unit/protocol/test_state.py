@@ -44,7 +44,9 @@ def test_a_pinned_code_is_the_only_success(state: State, verb: Verb, row: Row) -
         Verb.GREETING: 220,
         Verb.EHLO: 250,
         Verb.HELO: 250,
+        Verb.LHLO: 250,
         Verb.STARTTLS: 220,
+        Verb.XCLIENT: 220,
         Verb.AUTH: 235,
         Verb.AUTH_RESPONSE: 235,
     }
@@ -64,8 +66,8 @@ def test_no_row_leaves_an_end(state: State, verb: Verb, row: Row) -> None:
 def test_only_pipelined_rows_follow_a_failure(state: State, verb: Verb, row: Row) -> None:
     if not row.only_pipelined:
         return
-    assert verb in {Verb.RCPT, Verb.DATA}
-    assert state in {State.READY, State.MAIL}
+    assert verb in {Verb.RCPT, Verb.DATA, Verb.BDAT, Verb.BDAT_LAST}
+    assert state in {State.READY, State.MAIL, State.FAILED}
     # The same command is a legal one where the group would have been without the failure.
     assert any(not other.only_pipelined for (_, known), other in TABLE.items() if known is verb), (
         state

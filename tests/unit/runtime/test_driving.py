@@ -1,7 +1,9 @@
 import pytest
 
 from ehlo.commands import Mail, Noop, Quit
+from ehlo.endpoint import Endpoint
 from ehlo.errors import (
+    ConnectFailed,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -13,7 +15,7 @@ from ehlo.phase import Phase
 from ehlo.protocol import Connection, State
 from ehlo.reply import Reply
 from ehlo.runtime.ambient import default_context
-from ehlo.runtime.driving import Turn, lost, timed_out, told
+from ehlo.runtime.driving import Turn, lost, not_connected, timed_out, told
 from ehlo.runtime.link import Link
 from support.stepping import hear, ready, said
 
@@ -52,6 +54,25 @@ def test_whoever_goes_away_leaves_nothing_behind(error: BaseException) -> None:
     assert connection.state is State.CLOSED
     assert connection.ending == "the session was abandoned"
     assert not turn.taken
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_generator_that_is_closed_leaves_like_one_that_came_to_its_end(is_settled: bool) -> None:
+    """Whoever takes only some results of many leaves the session in step, if it is."""
+    connection = ready()
+    if not is_settled:
+        connection.send(Noop())
+    with pytest.raises(GeneratorExit), Turn(link_of(connection)):
+        raise GeneratorExit
+    assert connection.is_idle is is_settled
+    assert connection.is_over is not is_settled
+
+
+def test_a_connection_whose_transport_keeps_octets_is_given_up() -> None:
+    connection = ready()
+    with Turn(link_of(connection), has_backlog=lambda: True):
+        pass
+    assert connection.state is State.CLOSED
 
 
 def test_a_connection_out_of_step_is_given_up() -> None:
@@ -160,3 +181,18 @@ def test_a_busy_session_goes_on() -> None:
         said(connection)
         hear(connection, b"250 ok\r\n")
     assert connection.is_idle
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "text"),
+    [
+        (TimeoutError(), Timeout, "no connection to smtp://mx.example.com in time"),
+        (OSError("refused"), ConnectFailed, "no connection to smtp://mx.example.com: refused"),
+    ],
+)
+def test_not_connected(cause: OSError, kind: type[ConnectionLost], text: str) -> None:
+    error = not_connected(Endpoint.from_url("smtp://mx.example.com"), cause)
+    assert type(error) is kind
+    assert error.phase is Phase.CONNECT
+    assert str(error).startswith(text.partition("smtp:")[0])
+    assert error.retry_safe

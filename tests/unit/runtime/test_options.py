@@ -87,6 +87,7 @@ def test_every_option_is_tested_here() -> None:
         "pipelining",
         "without",
         "transcript",
+        "proxy_header",
     }
 
 
@@ -310,3 +311,8 @@ def test_session_facts() -> None:
     assert not facts.is_idle
     assert facts.tls is None
     assert facts.transcript is transcript
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(TypeError, match="there is no option 'timeout'; there are auth, "):
+        settings(timeout=5)

@@ -17,6 +17,7 @@ from ehlo import (
     TlsFailed,
 )
 from ehlo.commands import Mail, Noop
+from ehlo.content import Octets
 from ehlo.dialogues import (
     Dialogue,
     Flush,
@@ -30,7 +31,7 @@ from ehlo.dialogues import (
 )
 from ehlo.errors import InvalidInput
 from ehlo.phase import Phase
-from ehlo.policies import Tls
+from ehlo.policies import OnRefusal, Tls
 from ehlo.reply import Reply
 from ehlo.testing import (
     Answer,
@@ -67,8 +68,11 @@ def transaction(
 ) -> Transaction:
     envelope = Envelope("a@example.org", ["b@example.org", "c@example.org"])
     return Transaction(
-        envelope=envelope, content=content, on_refusal="deliver", pipelining=pipelining  # type: ignore[arg-type]
-    )  # fmt: skip
+        envelope=envelope,
+        content=Octets(content),
+        on_refusal=OnRefusal.DELIVER,
+        pipelining=pipelining,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""Messages of the standard library that hold octets of no known charset, in 7-bit form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from ehlo import Envelope, InvalidInput
+from ehlo.content import Octets
+from ehlo.message import prepare
+from support.outgoing import in_memory
+
+ENVELOPE = Envelope("ada@example.org", "bob@example.com")
+NOW = datetime(2024, 2, 29, tzinfo=UTC)
+HEAD = b"From: ada@example.org\r\nTo: bob@example.com\r\nDate: Thu, 29 Feb 2024 00:00:00 +0000\r\n"
+HEAD += b"Message-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n"
+
+
+def prepared(source: bytes, reader: Any = policy.compat32) -> Octets:
+    message = message_from_bytes(source, policy=reader)
+    return in_memory(prepare(message, ENVELOPE, now=lambda: NOW, make_id=lambda: "id"))
+
+
+def seven_bit_of(content: Octets) -> Octets:
+    assert content.seven_bit is not None
+    other = content.seven_bit()
+    assert not other.is_eight_bit
+    assert other.octets.isascii()
+    assert other.seven_bit is None
+    return other
+
+
+@pytest.mark.parametrize("encoding", [b"", b"Content-Transfer-Encoding: 8bit\r\n"])
+def test_a_body_of_no_known_charset_becomes_base64(encoding: bytes) -> None:
+    content = prepared(HEAD + encoding + b"\r\nGr\xfc\xdfe\r\n")
+    assert content.is_eight_bit
+    assert b"Gr\xfc\xdfe" in content.octets
+    again = message_from_bytes(seven_bit_of(content).octets)
+    assert again["Content-Transfer-Encoding"] == "base64"
+    assert again.get_payload(decode=True) == b"Gr\xfc\xdfe\r\n"
+
+
+def test_each_part_is_seen_to() -> None:
+    source = HEAD + (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nplain\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\n\xff\r\n"
+        b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n/w==\r\n"
+        b"--b--\r\n"
+    )
+    parts: Any = message_from_bytes(seven_bit_of(prepared(source)).octets).get_payload()
+    assert [part.get("Content-Transfer-Encoding") for part in parts] == [None, "base64", "base64"]
+    assert [part.get_payload(decode=True) for part in parts] == [b"plain", b"\xff", b"\xff"]
+
+
+def test_what_is_in_seven_bit_form_has_no_other() -> None:
+    assert prepared(HEAD + b"\r\nplain\r\n").seven_bit is None
+
+
+class Careless(EmailPolicy):
+    """A policy of a caller's own that lets a value end its line."""
+
+    @override
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return f"{name}: {value}\r\nBcc: eve@example.org\r\n".encode()
+
+
+def test_a_policy_that_breaks_the_header_is_not_believed() -> None:
+    message = EmailMessage(policy=Careless())
+    message["From"] = "ada@example.org"
+    message["Subject"] = "Gr\u00fc\u00dfe"
+    with pytest.raises(InvalidInput, match="holds a line end that breaks the header"):
+        prepare(message, ENVELOPE, now=lambda: NOW, make_id=lambda: "id")

@@ -215,7 +215,7 @@ class Delivery:
         if self.transaction.pipelining is not Pipelining.CONTINUOUS:
             return False
         plan = self._plan
-        if plan.framing is Framing.DATA or plan.size is None or plan.size > PIECE:
+        if plan.framing is Framing.DATA or not plan.is_small:
             return False
         return self._plan_is_fixed and self._connection.capabilities.pipelining
 

@@ -9,7 +9,7 @@ from ehlo.content import LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
 from ehlo.parameters import check_limits, needs
 from ehlo.phase import Phase
-from ehlo.wire import Framing, line_ends_of, wire_size
+from ehlo.wire import PIECE, Framing, line_ends_of, wire_size
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
@@ -56,6 +56,11 @@ class Plan(NamedTuple):
     framing: Framing
     size: int | None
     line_ends: LineEnds
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the content is a single piece, whose size is known."""
+        return self.size is not None and self.size <= PIECE
 
     @classmethod
     def of(cls, connection: Connection, transaction: Transaction) -> Plan:

@@ -305,7 +305,7 @@ class Connection:
             return False
         in_flight = self._in_flight
         target = path(self._projected, tuple([command.verb for command in commands[:_PATH_MAX]]))
-        if target is None or len(commands) > _PATH_MAX or not self.capabilities.pipelining:
+        if target is None or not 0 < len(commands) <= _PATH_MAX or not self.capabilities.pipelining:
             return False
         if not in_flight:
             self.assert_in_step()

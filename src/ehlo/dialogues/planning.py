@@ -116,7 +116,9 @@ def _framing(offered: Capabilities, content: Content, body: Body | None) -> Fram
     why = content.not_text
     if why or body is Body.BINARY_MIME:
         if offered.binary_mime:
-            return Framing.BINARY
+            # Lines that are merely long are lines all the same: their ends are CRLF.
+            is_binary = content.is_binary or body is Body.BINARY_MIME
+            return Framing.BINARY if is_binary else Framing.BDAT
         if why:
             raise InvalidInput(f"{why}, and the server does not offer BINARYMIME")
         require(offered, "BINARYMIME", "content that is declared as binary")
@@ -147,7 +149,7 @@ def _body(
     offered: Capabilities, content: Content, body: Body | None, framing: Framing
 ) -> Body | None:
     """Return how the content is declared; content that was not read yet may be anything."""
-    if framing is Framing.BINARY:
+    if framing is Framing.BINARY or content.not_text:
         return Body.BINARY_MIME
     eight_bit = content.is_eight_bit
     if body is Body.EIGHT_BIT_MIME or eight_bit:

@@ -6,11 +6,14 @@ import codecs
 import re
 from typing import Final
 
+from ehlo.content import Octets
+
 __all__ = [
     "LINE_OCTETS_MAX",
     "TextCheck",
     "has_long_line",
     "has_utf8_header",
+    "looked_at",
     "message_id_of",
     "why_not_text",
 ]
@@ -99,6 +102,21 @@ class TextCheck:
         why = why_not_text(b"x" * self._length + piece)
         number, _, rest = why.removeprefix("line ").partition(" ")
         return f"line {int(number) + self._lines - 1} {rest}"
+
+
+def looked_at(octets: bytes) -> Octets:
+    """Return octets with all that a transaction wants to know of them.
+
+    Args:
+        octets: A message.
+
+    Returns:
+        The content.
+    """
+    eight_bit = not octets.isascii()
+    not_text = why_not_text(octets)
+    is_binary = bool(not_text) and b"\0" in octets
+    return Octets(octets, eight_bit, eight_bit and has_utf8_header(octets), not_text, is_binary)
 
 
 def has_long_line(content: bytes) -> bool:

@@ -198,6 +198,12 @@ class Connection:
         return not (self._parser.has_residue or self._eof)
 
     @property
+    def is_closing_down(self) -> bool:
+        """Whether the server has said 421, and has replies due that it may give all the same."""
+        closing = self._state is State.CLOSING and self.closing_reply is not None
+        return closing and bool(self._in_flight)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing but closing (or QUIT, behind a 421) is left."""
         return self._state in _OVER
@@ -215,7 +221,7 @@ class Connection:
 
         That is the reply to a command in flight, or, while content is due, anything at all.
         """
-        if not self._in_flight and self._state is not State.DATA:
+        if not self.awaits_reply and self._state is not State.DATA:
             return False
         return not self.needs_data
 
@@ -600,19 +606,13 @@ class Connection:
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
         self._move(command, verb, reply)
-        if reply.is_positive:
-            if verb in _TEACHING:
-                self._learn(verb, came)
-            elif self.protocol is Protocol.LMTP:
-                self._count_taker(verb)
-        return reply
-
-    def _count_taker(self, verb: Verb) -> None:
-        """Count the recipients of a transaction: LMTP has a final reply for each."""
-        if verb is Verb.MAIL:
+        if verb is Verb.RCPT:
+            self._accepted += reply.is_positive  # LMTP has a final reply for each
+        elif verb in _FRESH:
             self._accepted = 0
-        elif verb is Verb.RCPT:
-            self._accepted += 1
+        if verb in _TEACHING and reply.is_positive:
+            self._learn(verb, came)
+        return reply
 
     def _is_one_of_several(self, reply: Reply) -> bool:
         """Return whether more replies to the same command are due (RFC 2033 section 4.2)."""
@@ -653,13 +653,13 @@ class Connection:
                 self.greeting = reply
             case Verb.EHLO | Verb.LHLO:
                 self.capabilities = Capabilities.from_reply(reply).without(self._without)
-                self._counts_domains = "LIMITS" in self.capabilities
+                self._counts_domains = self.capabilities.limits.rcpt_domain_max is not None
                 self.esmtp = True
             case Verb.AUTH | Verb.AUTH_RESPONSE:
                 self.authenticated = True
             case _:  # HELO and XCLIENT: of what the server can do nothing is known any more
                 self.capabilities = Capabilities()
-                self.esmtp = False
+                self.esmtp = self.authenticated = False
 
     def _begin_closing(self, reply: Reply) -> None:
         self.closing_reply = reply
@@ -778,6 +778,7 @@ _TEACHING: Final = frozenset(
     }
 )
 """The verbs whose success changes more than the state."""
+_FRESH: Final = frozenset({Verb.MAIL, Verb.RSET, Verb.EHLO, Verb.LHLO})
 _END_OF_CONTENT: Final = EndOfContent()
 _OPEN: Final = frozenset({State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.DATA})
 _HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {

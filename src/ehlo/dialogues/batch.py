@@ -138,8 +138,9 @@ class Batch(Generic[_T]):
         check_depth(depth)
         is_ready = connection.state is State.READY and connection.is_settled
         if not (is_ready or connection.is_over):
-            busy = "replies are due" if connection.in_flight else connection.state.name
-            msg = f"no batch can begin: the session is busy ({busy})"
+            is_due = connection.state is State.READY
+            why = "replies are due" if is_due else f"the session is in state {connection.state.name}"
+            msg = f"no batch can begin: {why}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         self.connection = connection
         self.pipelining = pipelining
@@ -456,7 +457,7 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
-        if self._may_reconnect and job.tries == 1 and _was_too_late(job, error):
+        if self._may_reconnect and _was_too_late(job, error):
             self._say_again(job)
             return
         if job.parts is not None:

@@ -322,7 +322,21 @@ def test_421_says_that_nothing_behind_it_was_taken(
 
 
 @FRAMINGS
-def test_421_to_a_message_that_was_said_again_is_its_answer(offered: tuple[str, ...]) -> None:
+def test_a_server_that_takes_few_messages_of_a_connection_gets_them_all(
+    offered: tuple[str, ...],
+) -> None:
+    """Each connection brings some messages further, however many ride behind them in vain."""
+
+    def rooms() -> list[Room]:
+        limited = [at_message(2, Reply.of(421, "4.7.0 Enough")) for _ in range(5)]
+        return [room(*offered, answers=answers) for answers in limited]
+
+    first, *others = rooms()
+    assert outcomes(run(first, numbered(9), *others)) == [ACCEPTED] * 9
+
+
+@FRAMINGS
+def test_421_to_a_message_that_does_not_ride_is_its_answer(offered: tuple[str, ...]) -> None:
     pairs = [room(*offered, answers=at_message(at, BYE)) for at in (2, 0)]
     steps = run(pairs[0], numbered(4), pairs[1], room(*offered))
     assert outcomes(steps) == [ACCEPTED, ACCEPTED, REFUSED, ACCEPTED]

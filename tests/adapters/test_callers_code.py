@@ -177,8 +177,12 @@ def test_content_that_uses_its_own_session(framing: str) -> None:
                 session.send(content(session), envelope=TO_BOB)
             assert caught.value.outcome is Outcome.NOT_SENT
         with ehlo.blocking.connect(server.url) as other:
+
+            def keep_alive(_sent: int, _total: int | None) -> None:
+                other.noop()
+
             with pytest.raises(ehlo.LocalProtocolError, match="busy") as caught:
-                other.send(LARGE, envelope=TO_BOB, progress=lambda *_: other.noop())
+                other.send(LARGE, envelope=TO_BOB, progress=keep_alive)
             assert caught.value.outcome is Outcome.NOT_SENT
         server.wait_until_idle()
     assert server.messages == ()
@@ -270,9 +274,9 @@ def test_a_source_that_raises(adapter: Colour, level: str, error: Exception) -> 
     told: list[ehlo.Result] = []
     with server_of("BDAT") as server, adapter.connect(server.url, pipelining=level) as session:
         batch = session.send_many(source())
+        told += [next(batch), next(batch)]
         with pytest.raises(type(error)) as caught:
-            for result in batch:
-                told.append(result)  # noqa: PERF402 - what came before the error counts
+            next(batch)
         assert caught.value is error
         assert session.is_idle
     assert [result.outcome for result in told] == [Outcome.ACCEPTED] * 2
@@ -366,16 +370,15 @@ def test_an_async_source_that_is_cancelled_from_within(level: str) -> None:
         await cancelled()
         yield numbered(1)
 
-    async def main(url: str) -> list[Outcome]:
-        told: list[Outcome] = []
-        async with asyncio.timeout(10):
+    async def main(url: str) -> None:
+        results = ehlo.asyncio.send_many(source(), url, pipelining=level)
+        async with asyncio.timeout(10), aclosing(results):
+            assert (await anext(results)).outcome is Outcome.ACCEPTED
             with pytest.raises(asyncio.CancelledError):
-                async for result in ehlo.asyncio.send_many(source(), url, pipelining=level):
-                    told.append(result.outcome)
-        return told
+                await anext(results)
 
     with server_of("BDAT") as server:
-        assert asyncio.run(main(server.url)) == [Outcome.ACCEPTED]
+        asyncio.run(main(server.url))
     assert subjects(server) == ["0"]
 
 

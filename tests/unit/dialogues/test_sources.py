@@ -102,8 +102,8 @@ def test_a_source_takes_any_async_iterator() -> None:
 
 def test_an_error_of_the_callers_is_told_from_ours() -> None:
     def items() -> Iterator[int]:
+        yield from ()
         raise ConnectionLost("of another session")
-        yield 1
 
     source: AsyncSource[int] = AsyncSource(later([ConnectionLost("of another session")]))
     fetched(source)

@@ -166,8 +166,8 @@ def check_answer(whose: str, answer: object) -> None:
 
 
 def _check_steps(whose: str, answer: object) -> None:
-    steps = answer if isinstance(answer, tuple) else (answer,)
-    for step in cast("tuple[object, ...]", steps):
+    is_tuple = isinstance(answer, tuple)
+    for step in cast("tuple[object, ...]", answer) if is_tuple else (answer,):
         if not isinstance(step, _STEPS):
             raise TypeError(f"{whose} {step!r}, {_advice(step)}")
 

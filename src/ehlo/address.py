@@ -106,12 +106,14 @@ def _check(text: str) -> int:
     return at
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class Address:
     """One mail address (an addr-spec), exactly as it will be sent.
 
     Quoted local parts, address literals, internationalised addresses (RFC 6531) and the bare
     `postmaster` are addresses; `Ada <ada@example.org>` is not: that is a `Mailbox`.
+
+    An address equals its text, so that `"ada@example.org" in receipt.refused` finds it.
 
     Args:
         spec: The text, for example `ada@example.org`.
@@ -128,7 +130,7 @@ class Address:
     _at: int
 
     def __init__(self, spec: str) -> None:
-        _set(self, "spec", require_str("an address", spec))
+        _set(self, "spec", spec if type(spec) is str else require_str("an address", spec))
         at = spec.find("@")
         is_usual = at <= LOCAL_PART_MAX and len(spec) <= PATH_MAX and _USUAL_RE.fullmatch(spec)
         _set(self, "_at", at if is_usual else _check(spec))
@@ -196,6 +198,16 @@ class Address:
             return Address(f"{self.local_part}@{a_labels(domain)}")
         except UnicodeError as exc:
             raise _fail(self.spec, self._at + 1, f"bad domain ({exc})") from exc
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Address):
+            return self.spec == other.spec
+        return self.spec == other if isinstance(other, str) else NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.spec)
 
     @override
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ class Octets(NamedTuple):
             SMTPUTF8 (RFC 6532).
         not_text: Why it can travel as binary content alone (BINARYMIME), in words: a NUL, a line
             that is too long; empty for text.
+        is_binary: Whether it holds a NUL: then nothing in it need be a line end.
         line_ends: What is known of its line ends.
         seven_bit: Makes the same message of octets below 128, for a server without 8BITMIME; None
             where only its maker could.
@@ -41,6 +42,7 @@ class Octets(NamedTuple):
     is_eight_bit: bool = False
     has_utf8_header: bool = False
     not_text: str = ""
+    is_binary: bool = False
     line_ends: LineEnds = LineEnds.ANY
     seven_bit: Callable[[], Octets] | None = None
 
@@ -58,6 +60,7 @@ class Stream:
         is_eight_bit: As for `Octets`.
         has_utf8_header: As for `Octets`.
         not_text: As for `Octets`.
+        is_binary: As for `Octets`.
         is_repeatable: Whether it can be read again from its beginning.
         is_async: Whether the pieces have to be awaited.
     """
@@ -68,6 +71,7 @@ class Stream:
     is_eight_bit: bool | None = None
     has_utf8_header: bool = False
     not_text: str = ""
+    is_binary: bool = False
     is_repeatable: bool = False
     is_async: bool = False
 

@@ -107,20 +107,14 @@ class Envelope:
             path = None if sender is None or sender == "" else Address.of(sender)
         except BaseException:
             # Complete, so that a traceback with locals can show a refused one.
-            self._fill(None, (), NO_MAIL_OPTIONS, ())
+            _set(self, "sender", None)
+            _set(self, "recipients", ())
+            _set(self, "options", NO_MAIL_OPTIONS)
+            _set(self, "rcpt_options", ())
             raise
-        self._fill(path, addresses, NO_MAIL_OPTIONS if options is None else options, rcpt_options)
-
-    def _fill(
-        self,
-        sender: Address | None,
-        recipients: tuple[Address, ...],
-        options: MailOptions,
-        rcpt_options: tuple[RcptOptions, ...],
-    ) -> None:
-        _set(self, "sender", sender)
-        _set(self, "recipients", recipients)
-        _set(self, "options", options)
+        _set(self, "sender", path)
+        _set(self, "recipients", addresses)
+        _set(self, "options", NO_MAIL_OPTIONS if options is None else options)
         _set(self, "rcpt_options", rcpt_options)
 
     @property

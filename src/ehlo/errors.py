@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ehlo.address import Address
     from ehlo.phase import Phase
+    from ehlo.receipt import Receipt
     from ehlo.reply import Reply
 
 __all__ = [
@@ -214,13 +215,15 @@ class SenderRefused(Refused):
 class RecipientsRefused(Refused):
     """The server refused recipients, and so the message was sent to nobody.
 
-    Either all were refused, or some were and the policy was to abort then. `temporary` is true
-    if every refusal is; `reply` is the first of them.
+    Either all were refused, or some were and the policy was to abort then. Where refusals come
+    behind the content (LMTP), it cannot be taken back from the others: `delivered` names them.
+    `temporary` is true if every refusal is; `reply` is the first of them.
 
     Attributes:
         refused: The reply to each refused recipient.
         accepted: The recipients that the server would have taken; if the refusals came behind the
             content (LMTP), the ones that have got it, which `delivered` names as well.
+        receipt: Then, the receipt for those; None otherwise.
     """
 
     outcome = Outcome.REFUSED
@@ -240,6 +243,7 @@ class RecipientsRefused(Refused):
         )
         self.refused = replies
         self.accepted = accepted
+        self.receipt: Receipt | None = None
         self.temporary = bool(replies) and all(reply.is_temporary for reply in replies.values())
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from ehlo.address import Address
 from ehlo.errors import RecipientsRefused
 from ehlo.phase import Outcome, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ehlo.address import Address
+    from ehlo.address import AddressLike
     from ehlo.envelope import Envelope
     from ehlo.errors import SMTPError
     from ehlo.reply import Reply
@@ -184,7 +185,7 @@ class Receipt:
         """The name of the message in the server's own log, if its way of saying so is known."""
         return queue_id(self.reply)
 
-    def outcome(self, recipient: Address) -> Outcome:
+    def outcome(self, recipient: AddressLike) -> Outcome:
         """Return what became of one recipient.
 
         Args:
@@ -196,11 +197,12 @@ class Receipt:
         Raises:
             KeyError: The envelope does not hold this recipient.
         """
-        if recipient in self.refused:
+        address = Address.of(recipient)
+        if address in self.refused:
             return Outcome.REFUSED
-        if recipient in self.accepted:
+        if address in self.accepted:
             return Outcome.ACCEPTED
-        raise KeyError(recipient)
+        raise KeyError(address)
 
     def raise_for_refused(self) -> None:
         """Raise if anybody was refused.
@@ -231,7 +233,9 @@ class Result:
         index: The message's place among those that were taken, from 0.
         message: The message as it was given.
         receipt: The server's receipt; None if there is none.
-        error: Why there is none; None if there is one.
+        error: Why there is none, or why it is not for everybody; None if all is well. Both are
+            there if a server that answers for each recipient (LMTP) took the message for some
+            alone, and the policy was to abort.
     """
 
     index: int

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from ehlo import dialogues
-from ehlo.asyncio._pump import Pump
+from ehlo.asyncio._pump import Pump, drop
 from ehlo.asyncio._session import Session, source_of
 from ehlo.endpoint import Endpoint
 from ehlo.errors import SMTPError
@@ -18,7 +18,7 @@ from ehlo.runtime.driving import not_connected
 from ehlo.runtime.options import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
     from types import TracebackType
 
     from typing_extensions import Unpack
@@ -130,7 +130,7 @@ def send_many(
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
     depth: int = dialogues.DEPTH,
     **options: Unpack[ConnectOptions],
-) -> AsyncIterator[Result]:
+) -> AsyncGenerator[Result, None]:
     """Send many messages over a connection of their own, or as many as it takes.
 
     A message that fails touches no other. Where the server closes the connection, or announces that
@@ -157,6 +157,7 @@ def send_many(
     """
     server = Endpoint.of(server)  # as in connect
     settings = Settings.of(server, options)
+    dialogues.check_depth(depth)
     source = source_of(messages)
     prepare = settings.preparing(on_refusal, asyncio.get_running_loop().time)
     quick = isinstance(messages, Sequence)
@@ -170,7 +171,7 @@ async def _results(
     *,
     depth: int,
     source_is_quick: bool,
-) -> AsyncIterator[Result]:
+) -> AsyncGenerator[Result, None]:
     session = await Connecting(settings)
     try:
         batch = dialogues.Batch(
@@ -197,6 +198,7 @@ async def _results(
                     raise
                 batch.go_on(session.connection)
     finally:
+        await drop(source)
         await session.__aexit__(None, None, None)
 
 

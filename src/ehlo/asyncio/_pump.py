@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
 
-from ehlo.dialogues import Fetch, Flush, Receive, UpgradeTls
+from ehlo.dialogues import AsyncSource, Fetch, Flush, Receive, UpgradeTls
 from ehlo.errors import ConnectionLost, TlsFailed
 from ehlo.phase import Phase
 from ehlo.protocol import State
@@ -22,12 +22,12 @@ from ehlo.runtime.driving import Turn, lost, timed_out, told
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ehlo.dialogues import AsyncSource, Dialogue, Need
+    from ehlo.dialogues import Dialogue, Need
     from ehlo.errors import SMTPError
     from ehlo.runtime.link import Link
     from ehlo.timeouts import Timeouts
 
-__all__ = ["Pump"]
+__all__ = ["Pump", "drop"]
 
 _T = TypeVar("_T")
 _READ = 65_536
@@ -121,8 +121,8 @@ class Pump(asyncio.BufferedProtocol):
         self._end = end
         waiter: asyncio.Future[_T] = self._loop.create_future()
         self._waiter, self._dialogue = waiter, dialogue
-        self._advance()
         try:
+            self._advance()
             return await waiter
         finally:
             self._dialogue = self._need = self._deadline = None
@@ -138,13 +138,16 @@ class Pump(asyncio.BufferedProtocol):
                 need = next(dialogue)
         except StopIteration as stop:
             self._finish(stop.value, None)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the waiting task
+        except (KeyboardInterrupt, SystemExit) as exc:
+            self._finish(None, exc)
+            raise
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it belongs to the waiting task
             self._finish(None, exc)
         else:
             self._need = need
             self._arm(need)
 
-    def _finish(self, result: object, error: Exception | None) -> None:
+    def _finish(self, result: object, error: BaseException | None) -> None:
         self._dialogue = self._deadline = None
         if self._waiter.done():
             return  # its task was cancelled a moment ago
@@ -187,9 +190,9 @@ class Pump(asyncio.BufferedProtocol):
             return not self.link.connection.needs_data
         if isinstance(need, UpgradeTls):
             return not self.link.is_handshaking
-        interrupted = need.phase is Phase.CONTENT and self.link.connection.has_news
         if isinstance(need, Fetch):
-            return interrupted or need.source.is_ready
+            return need.source.is_ready or self.link.connection.has_news
+        interrupted = need.phase is Phase.CONTENT and self.link.connection.has_news
         return interrupted or not self._is_backed_up()
 
     def _is_backed_up(self) -> bool:
@@ -200,16 +203,28 @@ class Pump(asyncio.BufferedProtocol):
         return bool(self.transport.get_write_buffer_size())
 
     def _fetch(self, source: AsyncSource[object]) -> None:
-        """Let a task of its own await the source; it outlives the need that a reply ends early."""
-        if source not in self._fetching and not source.is_ready:
-            task = self._fetching[source] = self._loop.create_task(source.fetch())
-            task.add_done_callback(lambda _: self._fetched(source))
+        """Let a task of its own await the source.
+
+        It outlives a need that a reply ends early, and the connection as well: a batch goes on with
+        its source over the next one, and to cancel a fetch would be to end an async generator.
+        """
+        if source.is_ready or source in self._fetching:
+            return
+        task = cast("asyncio.Task[None] | None", source.fetching)
+        if task is None or task.done():
+            task = source.fetching = self._loop.create_task(source.fetch())
+        self._fetching[source] = task
+        task.add_done_callback(lambda _: self._fetched(source))
 
     def _fetched(self, source: AsyncSource[object]) -> None:
-        del self._fetching[source]
+        self._fetching.pop(source, None)
         if isinstance(self._need, Fetch):
             self._fetch(self._need.source)  # what this one brought may have been taken already
         self._proceed()
+
+    def let_go(self) -> None:
+        """Leave what is being fetched to the pump that will go on with it."""
+        self._fetching.clear()
 
     async def stop_fetching(self) -> None:
         """Cancel what is being awaited for a dialogue that will not go on."""
@@ -320,7 +335,7 @@ class Pump(asyncio.BufferedProtocol):
     def _arm(self, need: Need) -> None:
         now = self._loop.time()
         # How long the caller's own source takes is the caller's affair.
-        phase = None if isinstance(need, Fetch) else need.phase
+        phase = need.awaited if isinstance(need, Fetch) else need.phase
         seconds = self._timeouts.left(phase, now, self._end)
         if seconds is None:
             self._deadline = None
@@ -367,6 +382,14 @@ class Pump(asyncio.BufferedProtocol):
         else:
             self.transport.close()
         await asyncio.wait([self._gone])  # which leaves the future alone if it is cancelled
+
+
+async def drop(source: object) -> None:
+    """Cancel what is being fetched from a source that nobody will ask any more."""
+    task = source.fetching if isinstance(source, AsyncSource) else None
+    if isinstance(task, asyncio.Task) and not task.done():
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _fills_in_one_step(loop: asyncio.AbstractEventLoop) -> bool:

@@ -14,7 +14,7 @@ from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -113,7 +113,7 @@ class Session(SessionFacts):
         *,
         on_refusal: OnRefusal | str = OnRefusal.ABORT,
         depth: int = dialogues.DEPTH,
-    ) -> AsyncIterator[Result]:
+    ) -> AsyncGenerator[Result, None]:
         """Send many messages, one after the other, and tell what became of each.
 
         A message that fails touches no other. The messages are taken one by one, no earlier than
@@ -157,15 +157,20 @@ class Session(SessionFacts):
         """
         pump = self._pump
         try:
-            with pump.turn:
-                try:
-                    while not (batch.is_done or batch.needs_connection):
-                        for result in await pump.drive(batch.step()):
+            while not (batch.is_done or batch.needs_connection):
+                with pump.turn:
+                    results = await pump.drive(batch.step())
+                    while batch.is_under_way:
+                        for result in results:
                             yield result
-                finally:
-                    await pump.stop_fetching()
+                        results = await pump.drive(batch.step())
+                for result in results:  # the session is free meanwhile
+                    yield result
         finally:
-            if self.connection.is_over:
+            if batch.needs_connection:
+                pump.let_go()
+            await pump.stop_fetching()
+            if self.connection.is_over and not pump.turn.taken:
                 await pump.close()
 
     async def ehlo(self, name: str) -> Reply:

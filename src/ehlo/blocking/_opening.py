@@ -18,7 +18,7 @@ from ehlo.runtime.driving import not_connected
 from ehlo.runtime.options import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from typing_extensions import Unpack
 
@@ -100,7 +100,7 @@ def send_many(
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
     depth: int = dialogues.DEPTH,
     **options: Unpack[ConnectOptions],
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Send many messages over a connection of their own, or as many as it takes.
 
     A message that fails touches no other. Where the server closes the connection, or announces that
@@ -127,6 +127,7 @@ def send_many(
     """
     server = Endpoint.of(server)  # as in connect
     settings = Settings.of(server, options)
+    dialogues.check_depth(depth)
     source = source_of(messages)
     prepare = settings.preparing(on_refusal, time.monotonic)
     quick = isinstance(messages, Sequence)
@@ -140,7 +141,7 @@ def _results(
     *,
     depth: int,
     source_is_quick: bool,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     session = _connect_session(settings)
     try:
         batch = dialogues.Batch(

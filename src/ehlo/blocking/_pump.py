@@ -36,8 +36,8 @@ class Pump:
     No write ever blocks, so that reading goes on while the server takes nothing: two peers that
     both only write would wait for each other for ever.
 
-    Where the system allows it (see `_PATIENT`), reads do: a reply that comes soon costs one system
-    call and not two. They give up after `_PATIENCE`, and the rest of the wait is timed exactly.
+    Where the system allows it (see `_be_patient`), reads do: a reply that comes soon costs one
+    system call and not two. They give up after `_PATIENCE`; the rest of the wait is timed exactly.
 
     Args:
         sock: A connected socket; the pump owns it from now on.
@@ -152,24 +152,17 @@ class Pump:
             raise timed_out(phase, self._timeouts.total or 0)
 
     def _receive(self, phase: Phase) -> None:
-        self._flush(phase, is_answered=True)
-        connection = self.link.connection
+        link, connection = self.link, self.link.connection
+        if link.collect() and not (self._write(phase) and not link.unsent):
+            self._flush(phase, is_answered=True)
         if not connection.needs_data:
             return
         deadline = self._deadline(phase)
-        is_soon = self._is_patient and (deadline is None or deadline[1] >= _PATIENCE)
+        if self._is_patient and (deadline is None or deadline[1] >= _PATIENCE):
+            self._read(phase, patiently=True)
         while connection.needs_data:
-            if not is_soon:
-                self._wait(phase, deadline, writing=False)
-                self._read(phase)
-            elif self._read(phase, patiently=True) is None or self._is_near(deadline):
-                is_soon = False
-
-    def _is_near(self, deadline: tuple[float, float] | None) -> bool:
-        """Return whether a patient read might miss the deadline."""
-        if deadline is None or not self.link.connection.needs_data:
-            return False
-        return deadline[0] - time.monotonic() < _PATIENCE
+            self._wait(phase, deadline, writing=False)
+            self._read(phase)
 
     def _handshake(self) -> None:
         deadline = self._deadline(Phase.TLS)
@@ -227,8 +220,8 @@ class Pump:
 
     def _deadline(self, phase: Phase) -> tuple[float, float] | None:
         """Return when the phase must be over, and how long that is; None for never."""
-        now = time.monotonic()
-        seconds = self._timeouts.left(phase, now, self._end)
+        now, end, timeouts = time.monotonic(), self._end, self._timeouts
+        seconds = timeouts.of(phase) if end is None else timeouts.left(phase, now, end)
         return None if seconds is None else (now + seconds, seconds)
 
     def _wait(self, phase: Phase, deadline: tuple[float, float] | None, *, writing: bool) -> bool:

@@ -14,7 +14,7 @@ from ehlo.policies import Cleartext, OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -124,7 +124,7 @@ class Session(SessionFacts):
         *,
         on_refusal: OnRefusal | str = OnRefusal.ABORT,
         depth: int = dialogues.DEPTH,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Send many messages, one after the other, and tell what became of each.
 
         A message that fails touches no other. The messages are taken one by one, no earlier than
@@ -158,7 +158,7 @@ class Session(SessionFacts):
         )
         return self.results(batch)
 
-    def results(self, batch: dialogues.Batch[Item]) -> Iterator[Result]:
+    def results(self, batch: dialogues.Batch[Item]) -> Generator[Result, None, None]:
         """Tell the results of a batch until it is done, or needs another connection.
 
         Args:
@@ -169,11 +169,15 @@ class Session(SessionFacts):
         """
         pump = self._pump
         try:
-            with pump.turn:
-                while not (batch.is_done or batch.needs_connection):
-                    yield from pump.drive(batch.step())
+            while not (batch.is_done or batch.needs_connection):
+                with pump.turn:
+                    results = pump.drive(batch.step())
+                    while batch.is_under_way:
+                        yield from results
+                        results = pump.drive(batch.step())
+                yield from results  # the session is free meanwhile
         finally:
-            if self.connection.is_over:
+            if self.connection.is_over and not pump.turn.taken:
                 pump.close()
 
     def ehlo(self, name: str) -> Reply:

@@ -27,6 +27,7 @@ COMMAND_LINE_MAX: Final = 2048
 exceeds this limit is a mistake, and servers in the field refuse it."""
 AUTH_LINE_MAX: Final = 12_288
 """Octets of an AUTH exchange line (RFC 4954 section 4)."""
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 
 
 class Verb(StrEnum):
@@ -122,17 +123,22 @@ class Command:
             commands: The commands; none that may have a longer line than most.
 
         Returns:
-            The octets, and how many of them each command has; None where each command has to be
-            looked at by itself: its line is not ASCII, or cannot be sent.
+            The octets, and how many of them each line has, less its end; None where each must
+            be looked at by itself: its line is not ASCII, or cannot be sent.
         """
         lines = [command._line() for command in commands]  # noqa: SLF001 - of this very class
-        joined = " ".join(lines)
-        lengths = [len(line) + 2 for line in lines]
-        is_short = len(joined) + 2 <= COMMAND_LINE_MAX or max(lengths) <= COMMAND_LINE_MAX
-        if not (is_short and joined.isascii() and joined.isprintable()):
+        lengths = list(map(len, lines))
+        if max(lengths) + 2 > COMMAND_LINE_MAX:
             return None
         lines.append("")
-        return "\r\n".join(lines).encode("ascii"), lengths
+        try:
+            octets = "\r\n".join(lines).encode("ascii")
+        except UnicodeEncodeError:
+            return None
+        # What is left without all that is printable are the line ends made here, or there is more.
+        if octets.translate(None, _PRINTABLE) != b"\r\n" * len(lengths):
+            return None
+        return octets, lengths
 
 
 def check_argument(what: str, argument: str) -> None:

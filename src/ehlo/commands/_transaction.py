@@ -149,6 +149,10 @@ class Data(Command):
 
     verb = Verb.DATA
 
+    @override
+    def _line(self) -> str:
+        return "DATA"
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Bdat(Command):
@@ -199,3 +203,7 @@ class Rset(Command):
 
     verb = Verb.RSET
     ends_group = False
+
+    @override
+    def _line(self) -> str:
+        return "RSET"

@@ -8,7 +8,7 @@ the need is met; it raises or returns its result. Whoever meets the needs is a p
 from __future__ import annotations
 
 from ehlo.dialogues.authentication import authenticate
-from ehlo.dialogues.batch import DEPTH, Batch
+from ehlo.dialogues.batch import DEPTH, Batch, check_depth
 from ehlo.dialogues.exchange import perform
 from ehlo.dialogues.extensions import xclient, xforward
 from ehlo.dialogues.needs import Dialogue, Fetch, Flush, Need, Receive, UpgradeTls
@@ -31,6 +31,7 @@ __all__ = [
     "UpgradeTls",
     "authenticate",
     "bdat",
+    "check_depth",
     "data",
     "deliver",
     "greet",

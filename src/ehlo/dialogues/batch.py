@@ -19,11 +19,12 @@ from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform
 from ehlo.dialogues.needs import FLUSH
 from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
-from ehlo.dialogues.sources import END, AsyncSource, is_there, pick
+from ehlo.dialogues.sources import END, AsyncSource, CallersError, is_there, pick, unreadable
 from ehlo.errors import (
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
+    RecipientsRefused,
     RemoteProtocolError,
     SenderRefused,
     SMTPError,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ehlo.dialogues.transaction import Transaction
     from ehlo.protocol import Connection
 
-__all__ = ["DEPTH", "Batch"]
+__all__ = ["DEPTH", "Batch", "check_depth"]
 
 _T = TypeVar("_T")
 
@@ -85,6 +86,20 @@ class _Job:
         return is_there and self.tries == 1 and no_fault
 
 
+def check_depth(depth: int) -> None:
+    """Refuse what is no depth.
+
+    Args:
+        depth: How many messages may be under way.
+
+    Raises:
+        InvalidInput: It is no number above 0.
+    """
+    if depth < 1:
+        msg = f"the depth is a number of messages, 1 at the least, not {depth}"
+        raise InvalidInput(msg)
+
+
 class Batch(Generic[_T]):
     """A plan for many messages.
 
@@ -120,9 +135,7 @@ class Batch(Generic[_T]):
         source_is_quick: bool = False,
         may_reconnect: bool = False,
     ) -> None:
-        if depth < 1:
-            msg = f"the depth is a number of messages, 1 at the least, not {depth}"
-            raise InvalidInput(msg)
+        check_depth(depth)
         is_ready = connection.state is State.READY and connection.is_settled
         if not (is_ready or connection.is_over):
             msg = f"no batch can begin: the session is in state {connection.state.name}"
@@ -141,7 +154,7 @@ class Batch(Generic[_T]):
         self._results: dict[int, Result] = {}
         self._is_exhausted = False
         self._is_full = False  # this Connection has taken all that its server's LIMITS let it
-        self._ended_by: Exception | None = None
+        self._ended_by: BaseException | None = None
 
     # -- For whoever drives it --------------------------------------------------------------------
 
@@ -149,6 +162,11 @@ class Batch(Generic[_T]):
     def is_done(self) -> bool:
         """Whether all results have been told, and nothing is left to be raised."""
         return self._is_exhausted and self._told == self._taken and self._ended_by is None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether replies are due, so that the session is not free for anything else."""
+        return bool(self._flying)
 
     @property
     def needs_connection(self) -> bool:
@@ -208,7 +226,7 @@ class Batch(Generic[_T]):
                 yield from self._advance()
             if not self._flying:
                 yield from self._settle()  # whoever gets the results may leave it at that
-        except (ConnectionLost, RemoteProtocolError) as trouble:
+        except (ConnectionLost, RemoteProtocolError, LocalProtocolError) as trouble:
             self._fall(trouble)
             results += self._known()
         if not results and self._ended_by is not None:
@@ -261,7 +279,7 @@ class Batch(Generic[_T]):
             return
         if isinstance(source, AsyncSource) or self._again or not self._can_begin:
             return
-        while len(flying) < depth and not (self._is_exhausted or self._ended_by):
+        while len(flying) < depth and self._may_take and not self._has_ended:
             try:
                 item: _T | End = next(source, END)
             except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
@@ -299,7 +317,13 @@ class Batch(Generic[_T]):
             return not self.needs_connection
         continuous = self.pipelining is Pipelining.CONTINUOUS
         offered = self.connection.capabilities.pipelining
-        return continuous and offered and len(self._flying) < self._depth and self._can_begin
+        is_room = len(self._flying) < self._depth and (bool(self._again) or self._may_take)
+        return continuous and offered and is_room and self._can_begin
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether the window has room: no more may be taken than can be told of soon."""
+        return self._taken - self._told < self._depth
 
     def _next_job(self) -> Dialogue[_Job | None]:
         """Take the next message; None if there is none yet, or none that can be sent."""
@@ -307,13 +331,13 @@ class Batch(Generic[_T]):
             return self._again.popleft()
         if self._flying and not self._source_is_quick:
             yield _FLUSH  # what was said must not wait for a source that may be slow
-        if not (yield from is_there(self._source)):
+        if not (yield from is_there(self._source, self.connection)):
             self._take_known()
             return None
         try:
             item = pick(self._source)
-        except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
-            self._ended_by = exc
+        except CallersError as exc:
+            self._ended_by = exc.cause  # raised when all else is told
             return None
         if item is END:
             self._is_exhausted = True
@@ -356,17 +380,7 @@ class Batch(Generic[_T]):
             self._flying.append(job)
             raise
         except Exception as exc:  # noqa: BLE001 - of the content: this message's affair alone
-            self._fail(job, exc if isinstance(exc, SMTPError) else _unreadable(exc))
-            self._ensure_others()
-
-    def _ensure_others(self) -> None:
-        """Make sure that the Connection is there still: content that fails midway takes it along.
-
-        Raises:
-            ConnectionLost: It is not, and replies to others were due.
-        """
-        if self._flying and self.connection.is_over:
-            raise lost(self.connection, Phase.CONTENT)
+            self._fail(job, exc if isinstance(exc, SMTPError) else unreadable(exc))
 
     def _wait_for_connection(self, job: _Job) -> None:
         """Keep a message for the next Connection; where none can be had, that is the end."""
@@ -439,11 +453,15 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
+        if self._may_reconnect and job.tries == 1 and _was_too_late(job, error):
+            self._say_again(job)
+            return
         if job.parts is not None:
             job.parts.with_delivered(error)
         error.message_id = job.transaction.message_id
         error.connection_usable = not self.connection.is_over
-        self._results[job.index] = Result(job.index, job.message, error=error)
+        receipt = error.receipt if isinstance(error, RecipientsRefused) else None
+        self._results[job.index] = Result(job.index, job.message, receipt, error)
 
     def _say_again(self, job: _Job) -> None:
         job.delivery = None
@@ -489,11 +507,13 @@ def _was_too_early(job: _Job, error: SMTPError) -> bool:
     return job.rides and isinstance(error, SenderRefused) and error.reply.code in _OUT_OF_STEP
 
 
-def _unreadable(cause: Exception) -> InvalidInput:
-    """Return the error for content whose source raised: an iterable of the caller's, say."""
-    error = InvalidInput(f"the content could not be read, and was not sent: {cause!r}")
-    error.phase, error.__cause__ = Phase.CONTENT, cause
-    return error
+def _was_too_late(job: _Job, error: SMTPError) -> bool:
+    """Return whether a server was closing the session already when a message came behind another.
+
+    A message that is said while nothing is due would have met a closed connection, and gone over
+    the next one: what became of those before it is none of its own affair.
+    """
+    return job.rides and isinstance(error, SenderRefused) and error.reply.closes_session
 
 
 def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:

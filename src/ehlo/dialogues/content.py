@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ehlo.commands import Bdat
 from ehlo.content import LineEnds, Octets
 from ehlo.dialogues.needs import FLUSH, RECEIVE
-from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, take
+from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, CallersError, take
 from ehlo.errors import CapabilityMissing, InvalidInput, SMTPError
 from ehlo.message.octets import TextCheck, message_id_of
 from ehlo.phase import Phase
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ContentSender", "send_at_once"]
 
+_HEAD_MAX: Final = 65_536
+"""Octets of a stream that are kept to look for its Message-ID."""
 _FLUSH: Final = FLUSH[Phase.CONTENT]
 
 
@@ -77,6 +79,7 @@ class ContentSender:
         self._read = 0  # octets of the content
         self._has_ended = False
         self._check = TextCheck()
+        self._head = bytearray()  # of content that is read while it is sent
 
     def send(self) -> Dialogue[None]:
         """Send the content and its end; the last piece is left to be flushed.
@@ -97,6 +100,8 @@ class ContentSender:
             else:
                 yield from self._by_one_chunk(self._size)
             self._has_ended = True
+            if self._head:
+                self.message_id = message_id_of(bytes(self._head))
             self._tell()
         except BaseException as exc:
             # A trouble of the content's own: what was begun must never look like all of it.
@@ -121,17 +126,33 @@ class ContentSender:
         self._connection.end_content()
 
     def _by_one_chunk(self, size: int) -> Dialogue[None]:
+        """Send BDAT LAST with all octets; the last piece leaves when it is known to be the last.
+
+        The octets that were announced make a message of what is there, so the end of the content
+        must have come, and come out right, before the last of them is queued.
+        """
         connection, encoder = self._connection, self._encoder()
         connection.send(Bdat(size, last=True))
-        yield from self._each(lambda piece: self._announced(encoder.encode(piece)))
-        self._announced(iter((encoder.finish(),)))
-        if connection.owed_octets:
-            raise _changed()
+        held: Piece | None = None
 
-    def _announced(self, pieces: Iterator[bytes]) -> None:
+        def put(piece: Piece) -> None:
+            nonlocal held
+            if held is not None:
+                self._announced(encoder.encode(held), at_most=connection.owed_octets - 1)
+            held = piece
+
+        yield from self._each(put)
+        rest = [] if held is None else [*encoder.encode(held)]
+        rest.append(encoder.finish())
+        if sum(map(len, rest)) != connection.owed_octets:
+            raise _changed()
+        self._announced(iter(rest), at_most=connection.owed_octets)
+
+    def _announced(self, pieces: Iterator[bytes], at_most: int) -> None:
         """Send octets that BDAT has announced, and not one more."""
         for octets in pieces:
-            if len(octets) > self._connection.owed_octets:
+            at_most -= len(octets)
+            if at_most < 0:
                 raise _changed()
             if octets:
                 self._connection.send_content(octets)
@@ -182,7 +203,8 @@ class ContentSender:
             for part in _cut(piece):
                 if begun:
                     yield _FLUSH
-                    self._ensure_wanted()
+                self._ensure_wanted()
+                if begun:
                     self._tell()
                     if between is not None:
                         yield from between()
@@ -191,19 +213,26 @@ class ContentSender:
                 self._read += len(part)
 
     def _tell(self) -> None:
-        if self._progress is not None:
-            content = self._content
-            octets = len(content.octets) if isinstance(content, Octets) else content.octets
+        if self._progress is None:
+            return
+        content = self._content
+        octets = len(content.octets) if isinstance(content, Octets) else content.octets
+        try:
             self._progress(self._read, octets)
+        except Exception as exc:
+            raise CallersError(exc) from exc
 
     def _pieces(self) -> Source[Piece]:
         if isinstance(self._content, Octets):
             return iter((self._content.octets,))
-        pieces = self._content.pieces()
+        try:
+            pieces = self._content.pieces()
+        except Exception as exc:
+            raise CallersError(exc) from exc
         return AsyncSource(pieces) if isinstance(pieces, AsyncIterator) else pieces
 
     def _next(self, source: Source[Piece]) -> Dialogue[Piece | None]:
-        while (piece := (yield from take(source))) is NOT_YET:
+        while (piece := (yield from take(source, self._connection))) is NOT_YET:
             self._ensure_wanted()
         if piece is END:
             return None
@@ -215,9 +244,10 @@ class ContentSender:
             msg = f"content is made of octets, not of {type(piece).__name__}"
             raise TypeError(msg)
         octets = bytes(cast("Piece", piece))
-        if not self._read and self.message_id is None:
-            self.message_id = message_id_of(octets)
-        if self._framing is not Framing.BINARY and (why := self._check.feed(octets)):
+        if len(self._head) < _HEAD_MAX:
+            self._head += octets
+        is_text = self._framing is not Framing.BINARY and not self._content.not_text
+        if is_text and (why := self._check.feed(octets)):
             raise InvalidInput(f"{why}; it was not sent", phase=Phase.CONTENT)
         most = self._connection.capabilities.size
         if most is not None and self._read + len(octets) > most:

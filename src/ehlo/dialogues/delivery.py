@@ -30,7 +30,14 @@ from ehlo.dialogues.verdicts import (
     split,
     unknown,
 )
-from ehlo.errors import ConnectionLost, RemoteProtocolError, SMTPError
+from ehlo.errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    RecipientsRefused,
+    RemoteProtocolError,
+    SMTPError,
+    Timeout,
+)
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import NEED_DATA, ReplyReceived, State
@@ -91,6 +98,7 @@ class Delivery:
         "_resets",
         "_said",
         "_sender",
+        "_size",
         "_wanted",
         "is_first",
         "rides",
@@ -111,6 +119,7 @@ class Delivery:
             rides and plan.framing is not Framing.DATA
         )
         self._replies: list[Reply] = []  # to all that was said, oldest first
+        self._size = 0  # of the envelope, in commands
         self._said = 0  # commands that are answered before the end of the content is
         self._end = 0  # where the end of the content stands in the stream; 0: not queued
         self._has_refusal = False
@@ -184,7 +193,7 @@ class Delivery:
         """
         transaction, plan, connection = self.transaction, self._plan, self._connection
         content = plan.content
-        if not (self._content_rides and isinstance(content, Octets)) or transaction.progress:
+        if not (self._content_rides and isinstance(content, Octets)):
             return False
         encoded = encode_whole(content.octets, plan.framing, plan.line_ends)
         commands = self._envelope()
@@ -212,13 +221,12 @@ class Delivery:
     @property
     def _content_rides(self) -> bool:
         """Whether the content leaves with the envelope: small chunks at continuous level."""
-        return (
-            self.transaction.pipelining is Pipelining.CONTINUOUS
-            and self._plan.framing is not Framing.DATA
-            and self._plan.is_small
-            and self._plan_is_fixed
-            and self._connection.capabilities.pipelining
-        )
+        if self.transaction.pipelining is not Pipelining.CONTINUOUS:
+            return False
+        plan = self._plan
+        if plan.framing is Framing.DATA or not plan.is_small:
+            return False
+        return self._plan_is_fixed and self._connection.capabilities.pipelining
 
     def _send_envelope(self, hear_older: Callable[[], Dialogue[None]]) -> Dialogue[None]:
         """Send the envelope as a group (RFC 2920), or one by one where that is not possible.
@@ -226,6 +234,7 @@ class Delivery:
         Whether a command may leave before a reply is the Connection's to say.
         """
         connection, commands = self._connection, self._envelope()
+        self._size = len(commands)
         if self._plan.framing is Framing.DATA and self._plan_is_fixed:
             commands.append(_DATA)
         most = 0 if self.transaction.pipelining is Pipelining.NONE else GROUP_MAX
@@ -268,6 +277,9 @@ class Delivery:
         if connection.is_over:
             awaited = connection.awaited
             raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
+        if self._said < self._size:
+            msg = f"the transaction cannot go on: the session is in state {connection.state.name}"
+            raise LocalProtocolError(msg, phase=Phase.MAIL)
         if self._plan.framing is Framing.DATA and connection.state is not State.DATA:
             ensure_open(connection, Phase.DATA)
             send(connection, _DATA)
@@ -375,7 +387,8 @@ class Delivery:
     def _take_event(self) -> bool:
         """Look what there is instead of a reply that is due."""
         connection = self._connection
-        is_over = connection.is_over
+        # Behind a 421 the end of the connection is near; what the server says before it counts.
+        is_over = connection.is_over and not connection.is_closing_down
         if connection.needs_data and not (self._end and is_over):
             return False
         phase, awaited = self._phase(), connection.awaited
@@ -404,6 +417,8 @@ class Delivery:
         awaited = self._connection.awaited
         if awaited is None:
             return Phase.END_OF_CONTENT if self._end else Phase.CONTENT
+        if self._connection.is_closing_down:
+            return Phase.QUIT
         return phase_of(awaited.verb)
 
     def _note(self, reply: Reply) -> None:
@@ -442,16 +457,24 @@ class Delivery:
         refused: dict[Address, Reply] = {}
         finals: dict[Address, Reply] = {}
         reply = self._replies[-1]
+        refusal = self._refusal()
+        if refusal is not None and not refusal.delivered:
+            raise refusal
         if self._has_refusal:
-            self._raise_refusal()
             accepted, refused = split(self._rcpts())
         if connection.protocol is Protocol.LMTP:
             finals = dict(zip(self._takers(), self._finals, strict=False))
             accepted, late = split(finals)
             refused = {**refused, **late}
             reply = self._final_reply()
-        timings, tls = self._timings(), connection.tls
-        return Receipt(envelope, reply, accepted, refused, self._message_id, finals, timings, tls)
+        if not reply.is_positive:
+            raise content_refused(reply, Phase.END_OF_CONTENT, ".")
+        timings, tls, name = self._timings(), connection.tls, self._message_id
+        receipt = Receipt(envelope, reply, accepted, refused, name, finals, timings, tls)
+        if isinstance(refusal, RecipientsRefused):  # of some alone, and too late to abort
+            refusal.receipt = receipt
+            raise refusal
+        return receipt
 
     def _final_reply(self) -> Reply:
         """Return the reply that stands for all: the last positive one of several."""
@@ -480,7 +503,11 @@ class Delivery:
         if self._end and may_have_arrived and not self._missing():
             return None
         # RFC 5321 section 3.8: behind a 421 nothing is done any more.
-        was_ended = connection.closing_reply is not None and not self._finals
+        was_ended = (
+            connection.closing_reply is not None
+            and not self._finals
+            and not isinstance(trouble, Timeout)
+        )
         if not may_have_arrived or was_ended:
             return trouble
         takers, refused = split(self._rcpts())
@@ -574,21 +601,33 @@ class Delivery:
         """Leave a transaction that came to nothing: in step again, or over.
 
         A 354 that came although nobody was accepted is met with a lone dot (RFC 2920 section 3.1);
-        what the server says to that changes nothing any more.
+        what the server says to that changes nothing any more. Wherever a dot would make a message
+        of what was sent, or of nothing, only the end of the connection keeps it from being one.
         """
         connection = self._connection
+        if connection.owed_octets:
+            connection.abandon("the content could not be sent to its end")
+            return
         try:
             while connection.awaited is not None and not connection.is_over:
                 yield from receive_reply(connection)
-            if connection.state is State.DATA and connection.protocol is Protocol.SMTP:
-                connection.end_content()
-                yield from receive_reply(connection)
+            if connection.state is State.DATA:
+                yield from self._refuse_invitation()
             if connection.state in _OPEN:
                 yield from perform(connection, _RSET)
         except (ConnectionLost, RemoteProtocolError):
             # The refusal is the news. Whoever comes next learns of this from the Connection.
             if not connection.is_over:
                 connection.abandon("the connection was lost")
+
+    def _refuse_invitation(self) -> Dialogue[None]:
+        """Answer a 354 that leads nowhere."""
+        connection = self._connection
+        if self._takers() or connection.protocol is Protocol.LMTP:
+            connection.abandon("the content was asked for, and is not to be sent")
+            return
+        connection.end_content()
+        yield from receive_reply(connection)
 
     # -- Times ------------------------------------------------------------------------------------
 

@@ -60,20 +60,22 @@ class UpgradeTls:
 class Fetch:
     """Write what there is to write, and await `source.fetch()` unless `source.is_ready`.
 
-    Only dialogues that were given an async iterable have this need. A reply that arrives meanwhile
-    ends the need early; the fetch goes on then, and the dialogue will ask again. It has no deadline
-    but that of the call as a whole.
+    Only dialogues that were given an async iterable have this need. `Connection.has_news` ends it
+    early; the fetch goes on then, and the dialogue will ask again. How long the source takes is the
+    caller's affair, so there is no deadline but that of a reply that is due meanwhile.
 
     Attributes:
         source: What to wait for.
+        awaited: The phase of the reply that is due meanwhile; None if none is.
     """
 
     source: AsyncSource[object]
+    awaited: Phase | None = None
 
     @property
     def phase(self) -> Phase:
-        """Always `Phase.CONTENT`."""
-        return Phase.CONTENT
+        """What a failure meanwhile is about."""
+        return self.awaited or Phase.CONTENT
 
 
 Need: TypeAlias = Flush | Receive | UpgradeTls | Fetch

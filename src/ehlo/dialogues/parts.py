@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ehlo.content import Stream
 from ehlo.dialogues.delivery import Delivery
+from ehlo.dialogues.sources import CallersError, unreadable
 from ehlo.errors import CapabilityMissing, RecipientsRefused, SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal
@@ -153,6 +154,10 @@ class Parts:
                 self._receipts.append((yield from Delivery(connection, part).run()))
             except RecipientsRefused as exc:
                 self._take_refusal(exc, is_usable=connection.is_idle)
+            except CallersError as exc:
+                if not self._receipts:
+                    raise
+                raise self.with_delivered(unreadable(exc)) from exc.cause
             except SMTPError as exc:
                 raise self.with_delivered(exc) from exc.__cause__
             self._left = self._left[len(some) :]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
 from ehlo.parameters import check_limits, needs
 from ehlo.phase import Phase
-from ehlo.wire import Framing, line_ends_of, wire_size
+from ehlo.wire import PIECE, Framing, line_ends_of, wire_size
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ehlo.protocol import Connection
 
 __all__ = ["Plan", "require"]
-
-_SMALL: Final = 131_072
 
 
 def require(offered: Capabilities, capability: str, why: str, phase: Phase = Phase.MAIL) -> None:
@@ -62,7 +60,7 @@ class Plan(NamedTuple):
     @property
     def is_small(self) -> bool:
         """Whether the content is a single piece, whose size is known."""
-        return self.size is not None and self.size <= _SMALL
+        return self.size is not None and self.size <= PIECE
 
     @classmethod
     def of(cls, connection: Connection, transaction: Transaction) -> Plan:
@@ -79,25 +77,29 @@ class Plan(NamedTuple):
             CapabilityMissing: The server does not offer what it takes.
             InvalidInput: The content cannot be sent as it is.
         """
-        offered = connection.capabilities
-        envelope, content = transaction.envelope, _fit(transaction.content, offered)
-        framing = _framing(offered, content, transaction.body)
+        offered, envelope = connection.capabilities, transaction.envelope
+        content, body = transaction.content, transaction.body
+        # ASCII text, as nearly always: there is nothing to fit to the server, or to declare.
+        is_plain = content.is_eight_bit is False and body is None and not content.not_text
+        if is_plain:
+            framing = Framing.BDAT if offered.chunking else Framing.DATA
+        else:
+            content = _fit(content, offered)
+            framing = _framing(offered, content, body)
         size, line_ends = _size(content, framing)
-        _check_size(offered, size)
+        if size is not None and offered.size is not None:
+            _check_size(offered.size, size)
+        sender, recipients, utf8 = envelope.sender, envelope.recipients, False
         is_ascii = not envelope.needs_smtputf8
-        utf8 = not (is_ascii and not content.has_utf8_header) and _needs_smtputf8(
-            offered, envelope, content
-        )
-        if utf8:
-            require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
+        if content.has_utf8_header or not is_ascii:
+            utf8 = _wants_smtputf8(offered, envelope, content)
         if envelope.has_options:
             _check_options(connection, envelope)
-        sender, recipients = envelope.sender, envelope.recipients
         if not (utf8 or is_ascii):
             sender = None if sender is None else sender.to_ascii()
             recipients = tuple(recipient.to_ascii() for recipient in recipients)
         declared = size if "SIZE" in offered.keywords else None
-        body = _body(offered, content, transaction.body, framing)
+        body = None if is_plain else _body(offered, content, body, framing)
         mail = Mail(sender, declared, body, utf8, envelope.options)
         rcpts = list(map(Rcpt, recipients, envelope.rcpt_options))
         return cls(content, mail, rcpts, framing, size, line_ends)
@@ -114,7 +116,9 @@ def _framing(offered: Capabilities, content: Content, body: Body | None) -> Fram
     why = content.not_text
     if why or body is Body.BINARY_MIME:
         if offered.binary_mime:
-            return Framing.BINARY
+            # Lines that are merely long are lines all the same: their ends are CRLF.
+            is_binary = content.is_binary or body is Body.BINARY_MIME
+            return Framing.BINARY if is_binary else Framing.BDAT
         if why:
             raise InvalidInput(f"{why}, and the server does not offer BINARYMIME")
         require(offered, "BINARYMIME", "content that is declared as binary")
@@ -135,9 +139,8 @@ def _size(content: Content, framing: Framing) -> tuple[int | None, LineEnds]:
     return len(octets) if line_ends is LineEnds.CRLF else wire_size(octets), line_ends
 
 
-def _check_size(offered: Capabilities, size: int | None) -> None:
-    limit = offered.size
-    if limit is not None and size is not None and size > limit:
+def _check_size(limit: int, size: int) -> None:
+    if size > limit:
         msg = f"the message has {size} octets; the server takes {limit}"
         raise CapabilityMissing(msg, capability="SIZE", phase=Phase.MAIL)
 
@@ -146,11 +149,9 @@ def _body(
     offered: Capabilities, content: Content, body: Body | None, framing: Framing
 ) -> Body | None:
     """Return how the content is declared; content that was not read yet may be anything."""
-    if framing is Framing.BINARY:
+    if framing is Framing.BINARY or content.not_text:
         return Body.BINARY_MIME
     eight_bit = content.is_eight_bit
-    if eight_bit is False and body is None:
-        return None
     if body is Body.EIGHT_BIT_MIME or eight_bit:
         require(offered, "8BITMIME", "content with octets above 127")
         return Body.EIGHT_BIT_MIME
@@ -159,12 +160,15 @@ def _body(
     return body if offered.eight_bit_mime else None
 
 
-def _needs_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
-    """Return whether to ask for SMTPUTF8, where an address or the header is not ASCII.
+def _wants_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
+    """Return whether to ask for SMTPUTF8, for a message that has something to do with it.
 
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
-    return content.has_utf8_header or offered.smtputf8 or _has_utf8_local_part(envelope)
+    if not (content.has_utf8_header or offered.smtputf8 or _has_utf8_local_part(envelope)):
+        return False
+    require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
+    return True
 
 
 def _has_utf8_local_part(envelope: Envelope) -> bool:

@@ -19,6 +19,7 @@ from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.exchange import ensure_open, lost, perform, receive_reply
 from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
 from ehlo.dialogues.planning import require
+from ehlo.dialogues.sources import CallersError
 from ehlo.dialogues.verdicts import content_refused, unknown
 from ehlo.errors import (
     ConnectionLost,
@@ -143,6 +144,8 @@ def deliver(connection: Connection, transaction: Transaction) -> Dialogue[Receip
         if exceeds_limits(connection, transaction):
             return (yield from _deliver_parts(connection, transaction))
         return (yield from Delivery(connection, transaction).run())
+    except CallersError as exc:
+        raise exc.cause from exc.cause.__cause__
     except SMTPError as exc:
         if exc.message_id is None:
             exc.message_id = transaction.message_id

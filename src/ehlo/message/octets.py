@@ -6,11 +6,14 @@ import codecs
 import re
 from typing import Final
 
+from ehlo.content import Octets
+
 __all__ = [
     "LINE_OCTETS_MAX",
     "TextCheck",
     "has_long_line",
     "has_utf8_header",
+    "looked_at",
     "message_id_of",
     "why_not_text",
 ]
@@ -25,8 +28,11 @@ _MESSAGE_ID: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # The field as nearly everybody writes it, in a header whose lines end as they should.
-_CRLF: Final = b"\r\n"
-_USUAL: Final = b"\r\nMessage-ID: <"
+_USUAL: Final = re.compile(
+    rb"(?:(?!message-id)[!-9;-~]++:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+)*+"
+    rb"message-id: (<[!-;=?-~]+>)\r\n",
+    re.IGNORECASE,
+)
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
 _IN_BRACKETS: Final = re.compile(rb"<[!-;=?-~]+>")
 
@@ -98,6 +104,21 @@ class TextCheck:
         return f"line {int(number) + self._lines - 1} {rest}"
 
 
+def looked_at(octets: bytes) -> Octets:
+    """Return octets with all that a transaction wants to know of them.
+
+    Args:
+        octets: A message.
+
+    Returns:
+        The content.
+    """
+    eight_bit = not octets.isascii()
+    not_text = why_not_text(octets)
+    is_binary = bool(not_text) and b"\0" in octets
+    return Octets(octets, eight_bit, eight_bit and has_utf8_header(octets), not_text, is_binary)
+
+
 def has_long_line(content: bytes) -> bool:
     """Tell whether a line is longer than 998 octets.
 
@@ -144,24 +165,15 @@ def message_id_of(content: bytes) -> str | None:
     Returns:
         The identifier with its angle brackets; None if there is none that can be shown.
     """
-    start = content.find(_USUAL, 0, _HEADER_MAX)
-    if start > 0 and _is_plain_header(content[: start + len(_CRLF)]):
-        found = _IN_BRACKETS.match(content, start + len(_USUAL) - 1)
-        if found and content.startswith(_CRLF, found.end()):
-            return found[0].decode("ascii")
+    usual = _USUAL.match(content, 0, _HEADER_MAX)
+    if usual:
+        return usual[1].decode("ascii")
     header = _header(content)
     if b"message-id" not in header.lower():
         return None
     field = _MESSAGE_ID.search(header.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     identifier = _IN_BRACKETS.search(field[1]) if field else None
     return identifier[0].decode("ascii") if identifier else None
-
-
-def _is_plain_header(octets: bytes) -> bool:
-    """Return whether the header has not ended there, and a Message-ID was not among its fields."""
-    if b"\n\n" in octets or b"\n\r" in octets or b"\r\r" in octets:
-        return False
-    return not (octets.startswith((b"\n", b"\r")) or b"message-id" in octets.lower())
 
 
 def _header(content: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 from ehlo.content import LineEnds, Octets
 from ehlo.errors import InvalidInput
 from ehlo.message.message import Message
-from ehlo.message.octets import has_utf8_header, message_id_of, why_not_text
+from ehlo.message.octets import looked_at, message_id_of
 from ehlo.message.streams import Readable, stream
 from ehlo.message.writing import new_message_id, write_message
 
@@ -113,16 +113,10 @@ def _built(
 def _octets(
     octets: bytes, envelope: Envelope | None, seven_bit: Callable[[], bytes] | None = None
 ) -> Outgoing:
-    content = _looked_at(octets)
+    content = looked_at(octets)
     if seven_bit is not None:
-        content = content._replace(seven_bit=lambda: _looked_at(seven_bit()))
+        content = content._replace(seven_bit=lambda: looked_at(seven_bit()))
     return Outgoing(_required(envelope), content, message_id_of(octets))
-
-
-def _looked_at(octets: bytes) -> Octets:
-    eight_bit = not octets.isascii()
-    utf8_header = eight_bit and has_utf8_header(octets)
-    return Octets(octets, eight_bit, utf8_header, why_not_text(octets))
 
 
 def _stream(message: object, envelope: Envelope | None) -> Outgoing:

@@ -7,16 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from ehlo.content import Stream
-from ehlo.message.octets import TextCheck, has_utf8_header, message_id_of
+from ehlo.message.octets import TextCheck, has_utf8_header, looked_at, message_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ehlo.content import Piece
+    from ehlo.content import Content, Piece
 
 __all__ = ["Readable", "stream"]
 
 _READ: Final = 131_072
+_SMALL: Final = 131_072  # octets of a file that are rather kept in memory
 _HEADER: Final = 65_536  # how much of a file is kept to look at its header
 
 
@@ -35,11 +36,12 @@ class _Seekable(Readable, Protocol):
     def seek(self, offset: int, /) -> int: ...
 
 
-def stream(source: object) -> tuple[Stream, str | None]:
+def stream(source: object) -> tuple[Content, str | None]:
     """Make content of what can be read piece by piece.
 
     A file that can be read again is read through once, so that its size and what it needs from the
-    server are known beforehand. Of everything else nothing is known before it is sent.
+    server are known beforehand; a small one is kept. Of everything else nothing is known before it
+    is sent.
 
     Args:
         source: A binary file, an iterable or an async iterable of octets.
@@ -84,11 +86,19 @@ def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
     yield from _read(file)
 
 
-def _scanned(file: _Seekable) -> tuple[Stream, str | None]:
+def _scanned(file: _Seekable) -> tuple[Content, str | None]:
     start = file.tell()
     scan = _Scan()
+    small: list[bytes] | None = []
     for piece in _read(file):
         scan.feed(piece)
+        if small is not None:
+            small.append(piece)
+            if scan.octets > _SMALL:
+                small = None
+    if small is not None:  # no reason to read it again
+        octets = b"".join(small)
+        return looked_at(octets), message_id_of(octets)
     content = Stream(
         partial(_read_from, file, start),
         size=scan.size,
@@ -96,6 +106,7 @@ def _scanned(file: _Seekable) -> tuple[Stream, str | None]:
         is_eight_bit=scan.is_eight_bit,
         has_utf8_header=has_utf8_header(scan.head),
         not_text=scan.not_text,
+        is_binary=scan.is_binary,
         is_repeatable=True,
     )
     return content, message_id_of(scan.head)
@@ -108,6 +119,7 @@ class _Scan:
         self.octets = 0
         self.is_eight_bit = False
         self.not_text = ""
+        self.is_binary = False
         self.head = b""
         self._line_ends = 0  # CRLF, CR or LF: each is CRLF on the wire
         self._ends_octets = 0
@@ -126,6 +138,7 @@ class _Scan:
         self.octets += len(piece)
         self.is_eight_bit = self.is_eight_bit or not piece.isascii()
         self.not_text = self.not_text or self._check.feed(piece)
+        self.is_binary = self.is_binary or b"\0" in piece
         ends = piece.count(b"\n") + piece.count(b"\r")
         joined = self._last == b"\r" and piece.startswith(b"\n")
         self._line_ends += ends - piece.count(b"\r\n") - joined

@@ -115,7 +115,10 @@ class Connection:
         self._ready = self._parser.ready  # parsed, not yet told
         self._state: State = State.CONNECTED
         self._projected: State = State.GREETED
-        self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
+        self._in_flight: deque[Command] = deque([Greeting()])
+        self._lengths: deque[int] = deque(
+            [-2]
+        )  # of each command in flight: its octets, less the line end
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
         self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
@@ -142,12 +145,12 @@ class Connection:
     @property
     def in_flight(self) -> tuple[Command, ...]:
         """The commands whose replies are due, oldest first."""
-        return tuple(command for command, _ in self._in_flight)
+        return tuple(self._in_flight)
 
     @property
     def awaited(self) -> Command | None:
         """The command whose reply is due next; None if no reply is due."""
-        return self._in_flight[0][0] if self._in_flight else None
+        return self._in_flight[0] if self._in_flight else None
 
     @property
     def awaits_reply(self) -> bool:
@@ -195,6 +198,12 @@ class Connection:
         return not (self._parser.has_residue or self._eof)
 
     @property
+    def is_closing_down(self) -> bool:
+        """Whether the server has said 421, and has replies due that it may give all the same."""
+        closing = self._state is State.CLOSING and self.closing_reply is not None
+        return closing and bool(self._in_flight)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing but closing (or QUIT, behind a 421) is left."""
         return self._state in _OVER
@@ -212,7 +221,7 @@ class Connection:
 
         That is the reply to a command in flight, or, while content is due, anything at all.
         """
-        if not self._in_flight and self._state is not State.DATA:
+        if not self.awaits_reply and self._state is not State.DATA:
             return False
         return not self.needs_data
 
@@ -302,17 +311,18 @@ class Connection:
             return False
         in_flight = self._in_flight
         target = path(self._projected, tuple([command.verb for command in commands[:_PATH_MAX]]))
-        if target is None or len(commands) > _PATH_MAX or not self.capabilities.pipelining:
+        if target is None or not 0 < len(commands) <= _PATH_MAX or not self.capabilities.pipelining:
             return False
         if not in_flight:
             self.assert_in_step()
-        elif in_flight[-1][0].ends_group:
+        elif in_flight[-1].ends_group:
             return False
         wired = Command.wire_together(commands)
         if wired is None or self._in_flight_octets + len(wired[0]) > in_flight_max:
             return False
         octets, lengths = wired
-        in_flight += zip(commands, lengths, strict=True)
+        in_flight += commands
+        self._lengths += lengths
         self._in_flight_octets += len(octets)
         self._projected = target
         self._outgoing += (octets, content) if content else (octets,)
@@ -361,7 +371,8 @@ class Connection:
         """Note that a command is in flight."""
         row = TABLE[self._projected, command.verb]
         self._projected = row.success
-        self._in_flight.append((command, octets))
+        self._in_flight.append(command)
+        self._lengths.append(octets - 2)
         self._in_flight_octets += octets
 
     def _objection(self, command: Command) -> str:
@@ -376,7 +387,7 @@ class Connection:
     def _group_objection(self) -> str:
         """Return why no command may follow those in flight (RFC 2920)."""
         if self._in_flight:
-            last = self._in_flight[-1][0]
+            last = self._in_flight[-1]
             if last.ends_group:
                 return f"the reply to {last.shown.partition(' ')[0]} must come first"
             if not self.capabilities.pipelining:
@@ -510,7 +521,7 @@ class Connection:
             if isinstance(ahead, BadReply):
                 self._break(ahead.why, b"" if self._secrets else ahead.octets)
             if self._in_flight:
-                return ReplyReceived(self._in_flight[0][0], self._replied(ahead))
+                return ReplyReceived(self._in_flight[0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
                 return self._unasked(ahead)
             # A server's last words, behind 421 or QUIT, change nothing.
@@ -520,6 +531,7 @@ class Connection:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
         self._state = self._projected = State.CLOSED
         self._in_flight.clear()
+        self._lengths.clear()
         self._in_flight_octets = 0
         self.ending = self.ending or "the server closed the connection"
         self._note(self.ending)
@@ -565,46 +577,42 @@ class Connection:
         ready, in_flight, state = self._ready, self._in_flight, self._state
         if self._owed or state not in _OPEN:
             return
-        due = most
-        while due and ready and in_flight:
+        octets, lengths = 0, self._lengths
+        while most and ready and in_flight:
             ahead = ready[0]
-            digit, to = _HOPED.get((state, in_flight[0][0].verb), _NEVER)
+            digit, to = _HOPED.get((state, in_flight[0].verb), _NEVER)
             if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
-            due -= 1
+            most -= 1
             state = to
+            octets += lengths.popleft() + 2
             replies.append(ahead)
             ready.popleft()
-            self._in_flight_octets -= in_flight.popleft()[1]
+            in_flight.popleft()
+        self._in_flight_octets -= octets
         self._state = state
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""
-        command, octets = self._in_flight[0]
+        command = self._in_flight[0]
         verb = command.verb
         if verb in _FINAL and self._is_one_of_several(reply):
             return self._told(reply)
         self._in_flight.popleft()
-        self._in_flight_octets -= octets
+        self._in_flight_octets -= self._lengths.popleft() + 2
         came = reply
         if self._secrets or self._trace is not None:
             scrubbed = self._told(reply)
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
         self._move(command, verb, reply)
-        if reply.is_positive:
-            if verb in _TEACHING:
-                self._learn(verb, came)
-            elif self.protocol is Protocol.LMTP:
-                self._count_taker(verb)
-        return reply
-
-    def _count_taker(self, verb: Verb) -> None:
-        """Count the recipients of a transaction: LMTP has a final reply for each."""
-        if verb is Verb.MAIL:
+        if verb is Verb.RCPT:
+            self._accepted += reply.is_positive  # LMTP has a final reply for each
+        elif verb in _FRESH:
             self._accepted = 0
-        elif verb is Verb.RCPT:
-            self._accepted += 1
+        if verb in _TEACHING and reply.is_positive:
+            self._learn(verb, came)
+        return reply
 
     def _is_one_of_several(self, reply: Reply) -> bool:
         """Return whether more replies to the same command are due (RFC 2033 section 4.2)."""
@@ -624,7 +632,8 @@ class Connection:
         row = TABLE[self._state, verb]
         state = row.next_state(reply)
         if state is None:
-            self._in_flight.appendleft((command, 0))
+            self._in_flight.appendleft(command)
+            self._lengths.appendleft(-2)
             why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
             self._break(why, reply=reply)
         self._state = state
@@ -644,13 +653,13 @@ class Connection:
                 self.greeting = reply
             case Verb.EHLO | Verb.LHLO:
                 self.capabilities = Capabilities.from_reply(reply).without(self._without)
-                self._counts_domains = "LIMITS" in self.capabilities
+                self._counts_domains = self.capabilities.limits.rcpt_domain_max is not None
                 self.esmtp = True
             case Verb.AUTH | Verb.AUTH_RESPONSE:
                 self.authenticated = True
             case _:  # HELO and XCLIENT: of what the server can do nothing is known any more
                 self.capabilities = Capabilities()
-                self.esmtp = False
+                self.esmtp = self.authenticated = False
 
     def _begin_closing(self, reply: Reply) -> None:
         self.closing_reply = reply
@@ -660,7 +669,7 @@ class Connection:
     def _refold(self) -> None:
         """Set the sender's cursor anew: the replies took another way than it had assumed."""
         projected = self._state
-        for command, _ in self._in_flight:
+        for command in self._in_flight:
             row = TABLE.get((projected, command.verb))
             projected = projected if row is None else row.success
         self._projected = projected
@@ -736,6 +745,7 @@ class Connection:
             self._state = self._projected = State.CLOSED
             self._outgoing.clear()
             self._in_flight.clear()
+            self._lengths.clear()
             self._in_flight_octets = self._owed = 0
 
     def _note(self, text: str) -> None:
@@ -748,7 +758,7 @@ class Connection:
         if octets:
             shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
-        command = self._in_flight[0][0].shown if self._in_flight else None
+        command = self._in_flight[0].shown if self._in_flight else None
         self._state = self._projected = State.BROKEN
         self._note(f"protocol error: {self.ending}")
         msg = f"the server broke the protocol: {self.ending}"
@@ -768,6 +778,7 @@ _TEACHING: Final = frozenset(
     }
 )
 """The verbs whose success changes more than the state."""
+_FRESH: Final = frozenset({Verb.MAIL, Verb.RSET, Verb.EHLO, Verb.LHLO})
 _END_OF_CONTENT: Final = EndOfContent()
 _OPEN: Final = frozenset({State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.DATA})
 _HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {

@@ -37,7 +37,7 @@ all of them at once, in `Connection`.
 from __future__ import annotations
 
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Verb
@@ -234,7 +234,7 @@ _RIDING: Final = frozenset({Verb.RSET, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDA
 """The verbs of transactions that may leave in one group, the last two at its end (RFC 2920)."""
 
 
-@cache
+@lru_cache(maxsize=256)
 def path(state: State, verbs: tuple[Verb, ...]) -> State | None:
     """Return where a group of commands leads if all goes well.
 

@@ -140,8 +140,8 @@ def encode_whole(content: bytes, framing: Framing, line_ends: LineEnds = LineEnd
         content = piece if not piece or piece.endswith(b"\n") else piece + _CRLF
     if framing is Framing.BDAT:
         return content
-    stuffed = _BEFORE_DOT.sub(b"\n.", content)
-    return b"".join((b"." if content.startswith(_DOT) else b"", stuffed, b".\r\n"))
+    stuffed = _BEFORE_DOT.sub(b"\n.", content) + b".\r\n"
+    return _DOT + stuffed if content.startswith(_DOT) else stuffed
 
 
 def line_ends_of(content: bytes) -> LineEnds:

@@ -24,6 +24,8 @@ __all__ = ["BadReply", "ReplyLimits", "ReplyParser"]
 _CODE: Final = 3
 _FIRST_DIGITS: Final = b"2345"
 _REMEMBERED: Final = 256
+_READY_MAX: Final = 16_384
+"""Replies that nobody has looked at. A group of commands is far smaller than that."""
 _REMEMBERED_LINE: Final = 256
 _CODES: Final = {b"%d " % code: code for code in range(200, 600)}
 """What a reply of a single line begins with, and its code: one look-up checks all of it."""
@@ -105,9 +107,14 @@ class ReplyParser:
             if rest:
                 self._buffer += rest
                 self._check_unfinished()
+            self._check_ready()
         except BadReply as exc:
             self.ready.append(exc)
             self._is_dead = True
+
+    def _check_ready(self) -> None:
+        if len(self.ready) > _READY_MAX:
+            raise BadReply("more replies than anybody can have asked for")
 
     def _take_lines(self, lines: list[bytes]) -> None:
         known, append = self._known, self.ready.append

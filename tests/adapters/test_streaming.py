@@ -60,7 +60,7 @@ def cut(octets: bytes, size: int) -> list[bytes]:
 def refused_at_once(adapter: Colour, source: Any) -> None:
     """An async iterable is for `ehlo.asyncio` alone, and that is said before anything is sent."""
     with Server() as server, adapter.connect(server.url) as session:
-        with pytest.raises(TypeError, match="ehlo.asyncio alone"):
+        with pytest.raises(TypeError, match=r"ehlo\.asyncio alone"):
             session.send(source, envelope=TO_BOB)
         assert session.is_idle
         assert [command.verb for command in server.commands] == ["EHLO"]

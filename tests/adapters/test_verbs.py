@@ -1,7 +1,5 @@
 """Verbs of extensions by hand, in both adapters."""
 
-import sys
-
 import pytest
 
 import ehlo
@@ -82,12 +80,3 @@ def test_a_proxy_header_goes_first(adapter: Colour) -> None:
     header = ehlo.ProxyHeader(("192.0.2.1", 1025), ("198.51.100.1", 25))
     with Server(options) as server:
         assert adapter.send(b"x\r\n", server.url, envelope=TO_BOB, proxy_header=header).accepted
-
-
-@pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_sockets_that_are_not_patient(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
-    """Reading by poll alone: where the system does not wait as Linux does."""
-    monkeypatch.setattr(sys, "platform", platform)
-    with Server() as server, ehlo.blocking.connect(server.url) as session:
-        assert session.send(b"x\r\n", envelope=TO_BOB).accepted
-        assert session.noop().is_positive

@@ -224,6 +224,14 @@ def test_timings() -> None:
     assert receipt.timings == Timings(envelope=1.0, content=2.0, reply=4.0)
 
 
+def test_timings_of_what_is_said_at_once() -> None:
+    ticks = iter([10.0, 17.0])
+    what = to(pipelining=Pipelining.CONTINUOUS, clock=ticks.__next__)
+    receipt = send(room("PIPELINING", "CHUNKING"), what)
+    assert isinstance(receipt, Receipt)
+    assert receipt.timings == Timings(envelope=0.0, content=0.0, reply=7.0)
+
+
 def test_nobody_has_a_clock() -> None:
     receipt = send(room("PIPELINING"), to())
     assert isinstance(receipt, Receipt)

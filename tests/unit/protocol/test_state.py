@@ -1,14 +1,12 @@
 import itertools
 from collections import deque
 
-import pytest
-
 from ehlo.commands import Verb
 from ehlo.protocol import State
-from ehlo.protocol._state import TABLE, Row
+from ehlo.protocol._state import TABLE
 from ehlo.reply import Reply
 
-ROWS = [pytest.param(*key, row, id=f"{key[0].name}-{key[1].name}") for key, row in TABLE.items()]
+ROWS = [(state, verb, row) for (state, verb), row in TABLE.items()]
 
 REPLIES = [Reply(code) for code in (211, 220, 221, 235, 250, 334, 354, 421, 451, 550)]
 
@@ -16,62 +14,62 @@ FINAL = {State.CLOSED, State.BROKEN, State.UPGRADING}
 """States that no reply leads out of: CLOSED and BROKEN are ends, TLS is no reply."""
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_every_row_is_typed_and_total(state: State, verb: Verb, row: Row) -> None:
-    assert isinstance(state, State)
-    assert isinstance(verb, Verb)
-    for reply in REPLIES:
-        following = row.next_state(reply)
-        assert following is None or isinstance(following, State)
+def test_every_row_is_typed_and_total() -> None:
+    for state, verb, row in ROWS:
+        assert isinstance(state, State)
+        assert isinstance(verb, Verb)
+        for reply in REPLIES:
+            following = row.next_state(reply)
+            assert following is None or isinstance(following, State)
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_every_refusal_is_a_legal_reply(state: State, verb: Verb, row: Row) -> None:
-    assert row.next_state(Reply(450)) is row.next_state(Reply(550)) is row.negative
-    assert row.negative is not None, (state, verb)
+def test_every_refusal_is_a_legal_reply() -> None:
+    for state, verb, row in ROWS:
+        assert row.next_state(Reply(450)) is row.next_state(Reply(550)) is row.negative
+        assert row.negative is not None, (state, verb)
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_success_is_where_a_good_reply_leads(state: State, verb: Verb, row: Row) -> None:
-    assert row.success in {row.completion, row.intermediate}, (state, verb)
-    if row.completion is not None and verb not in {Verb.AUTH, Verb.AUTH_RESPONSE}:
-        assert row.success is row.completion
+def test_success_is_where_a_good_reply_leads() -> None:
+    for state, verb, row in ROWS:
+        assert row.success in {row.completion, row.intermediate}, (state, verb)
+        if row.completion is not None and verb not in {Verb.AUTH, Verb.AUTH_RESPONSE}:
+            assert row.success is row.completion
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_a_pinned_code_is_the_only_success(state: State, verb: Verb, row: Row) -> None:
-    pinned = {
-        Verb.GREETING: 220,
-        Verb.EHLO: 250,
-        Verb.HELO: 250,
-        Verb.LHLO: 250,
-        Verb.STARTTLS: 220,
-        Verb.XCLIENT: 220,
-        Verb.AUTH: 235,
-        Verb.AUTH_RESPONSE: 235,
-    }
-    assert row.code == pinned.get(verb, 0), state
-    if row.code:
-        assert row.next_state(Reply(row.code)) is row.completion
-        assert row.next_state(Reply(row.code + 1)) is None
+def test_a_pinned_code_is_the_only_success() -> None:
+    for state, verb, row in ROWS:
+        pinned = {
+            Verb.GREETING: 220,
+            Verb.EHLO: 250,
+            Verb.HELO: 250,
+            Verb.LHLO: 250,
+            Verb.STARTTLS: 220,
+            Verb.XCLIENT: 220,
+            Verb.AUTH: 235,
+            Verb.AUTH_RESPONSE: 235,
+        }
+        assert row.code == pinned.get(verb, 0), state
+        if row.code:
+            assert row.next_state(Reply(row.code)) is row.completion
+            assert row.next_state(Reply(row.code + 1)) is None
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_no_row_leaves_an_end(state: State, verb: Verb, row: Row) -> None:
-    assert state not in FINAL, (verb, row)
-    assert State.CLOSED not in row, "the connection's end is no reply"
+def test_no_row_leaves_an_end() -> None:
+    for state, verb, row in ROWS:
+        assert state not in FINAL, (verb, row)
+        assert State.CLOSED not in row, "the connection's end is no reply"
 
 
-@pytest.mark.parametrize(("state", "verb", "row"), ROWS)
-def test_only_pipelined_rows_follow_a_failure(state: State, verb: Verb, row: Row) -> None:
-    if not row.only_pipelined:
-        return
-    assert verb in {Verb.RCPT, Verb.DATA, Verb.BDAT, Verb.BDAT_LAST}
-    assert state in {State.READY, State.MAIL, State.FAILED}
-    # The same command is a legal one where the group would have been without the failure.
-    assert any(not other.only_pipelined for (_, known), other in TABLE.items() if known is verb), (
-        state
-    )
+def test_only_pipelined_rows_follow_a_failure() -> None:
+    for state, verb, row in ROWS:
+        if not row.only_pipelined:
+            continue
+        assert verb in {Verb.RCPT, Verb.DATA, Verb.BDAT, Verb.BDAT_LAST}
+        assert state in {State.READY, State.MAIL, State.FAILED}
+        # The same command is a legal one where the group would have been without the failure.
+        assert any(
+            not other.only_pipelined for (_, known), other in TABLE.items() if known is verb
+        ), state
 
 
 def test_every_state_is_reached() -> None:

@@ -36,6 +36,7 @@ from ehlo.testing._actions import (
     Answer,
     Close,
     Discard,
+    InTurn,
     Reset,
     Send,
     Silence,
@@ -65,6 +66,7 @@ from ehlo.testing._runner import Server
 from ehlo.testing._script import Expect, Pace, Script, ScriptMismatch, ScriptPlayer, rehearse
 from ehlo.testing._script_server import ScriptServer
 from ehlo.testing._state import Mode
+from ehlo.testing._turns import Turns
 
 __all__ = [
     "Action",
@@ -80,6 +82,7 @@ __all__ = [
     "Digest",
     "Discard",
     "Expect",
+    "InTurn",
     "Keep",
     "Mode",
     "Offer",
@@ -103,6 +106,7 @@ __all__ = [
     "StartTls",
     "Step",
     "TakeEffect",
+    "Turns",
     "Usual",
     "Wait",
     "Wording",

@@ -159,13 +159,12 @@ class Pump(asyncio.BufferedProtocol):
     def _begin(self, need: Need) -> bool:
         """Begin to meet a need; return whether it is met already."""
         try:
-            if isinstance(need, Receive):
-                pass  # the need of nearly all times; the others are looked at one by one
-            elif isinstance(need, UpgradeTls):
+            if isinstance(need, UpgradeTls):
                 self.link.start_tls()
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
-            self._write()
+            if self.link.collect():
+                self._write_raw()
             if self._is_met(need):
                 return not self._makes_room(need)
             if self._gone.done():
@@ -273,7 +272,9 @@ class Pump(asyncio.BufferedProtocol):
             return
         if self.link.unsent:  # TLS has something of its own to say
             self._write_raw()
-        self._proceed()
+        need = self._need
+        if need is not None and self._is_met(need):
+            self._advance()
 
     @override
     def eof_received(self) -> bool:
@@ -319,10 +320,6 @@ class Pump(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._is_paused = False
         self._proceed()
-
-    def _write(self) -> None:
-        if self.link.collect():
-            self._write_raw()
 
     def _write_raw(self) -> None:
         # The transport may keep what it is given: give it octets of its own. They are not held by

@@ -383,8 +383,10 @@ class Pump(asyncio.BufferedProtocol):
 
 async def drop(source: object) -> None:
     """Cancel what is being fetched from a source that nobody will ask any more."""
-    task = source.fetching if isinstance(source, AsyncSource) else None
-    if isinstance(task, asyncio.Task) and not task.done():
+    if not isinstance(source, AsyncSource):
+        return
+    task = cast("asyncio.Task[None] | None", source.fetching)
+    if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
 

@@ -865,7 +865,7 @@ def test_cancellation_at_every_await(level: str, kind: str) -> None:
     async def batch(url: str) -> None:
         if kind == "any":
             results = ehlo.asyncio.send_many(paused(3), url, pipelining=level, depth=2)
-            async with aclosing(results):  # type: ignore[type-var]  # it is a generator
+            async with aclosing(results):
                 async for result in results:
                     assert result.outcome is Outcome.ACCEPTED
             return

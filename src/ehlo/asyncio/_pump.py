@@ -175,7 +175,7 @@ class Pump(asyncio.BufferedProtocol):
         return False
 
     def _does_without(self, need: Need) -> bool:
-        """Return whether a need takes no connection: a batch may wait for what goes over the next."""
+        """Return whether a need takes no connection: what is awaited goes over the next one."""
         return isinstance(need, Fetch) and self.link.connection.is_over
 
     def _makes_room(self, need: Need) -> bool:

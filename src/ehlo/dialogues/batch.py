@@ -139,7 +139,9 @@ class Batch(Generic[_T]):
         is_ready = connection.state is State.READY and connection.is_settled
         if not (is_ready or connection.is_over):
             is_due = connection.state is State.READY
-            why = "replies are due" if is_due else f"the session is in state {connection.state.name}"
+            why = (
+                "replies are due" if is_due else f"the session is in state {connection.state.name}"
+            )
             msg = f"no batch can begin: {why}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         self.connection = connection

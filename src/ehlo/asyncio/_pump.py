@@ -159,13 +159,12 @@ class Pump(asyncio.BufferedProtocol):
     def _begin(self, need: Need) -> bool:
         """Begin to meet a need; return whether it is met already."""
         try:
-            if isinstance(need, Receive):
-                pass  # the need of nearly all times; the others are looked at one by one
-            elif isinstance(need, UpgradeTls):
+            if isinstance(need, UpgradeTls):
                 self.link.start_tls()
             elif isinstance(need, Fetch):
                 self._fetch(need.source)
-            self._write()
+            if self.link.collect():
+                self._write_raw()
             if self._is_met(need):
                 return not self._makes_room(need)
             if self._gone.done() and not self._does_without(need):
@@ -176,7 +175,7 @@ class Pump(asyncio.BufferedProtocol):
         return False
 
     def _does_without(self, need: Need) -> bool:
-        """Return whether a need takes no connection: a message may go over the next one."""
+        """Return whether a need takes no connection: what is awaited goes over the next one."""
         return isinstance(need, Fetch) and self.link.connection.is_over
 
     def _makes_room(self, need: Need) -> bool:
@@ -277,7 +276,9 @@ class Pump(asyncio.BufferedProtocol):
             return
         if self.link.unsent:  # TLS has something of its own to say
             self._write_raw()
-        self._proceed()
+        need = self._need
+        if need is not None and self._is_met(need):
+            self._advance()
 
     @override
     def eof_received(self) -> bool:
@@ -323,10 +324,6 @@ class Pump(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._is_paused = False
         self._proceed()
-
-    def _write(self) -> None:
-        if self.link.collect():
-            self._write_raw()
 
     def _write_raw(self) -> None:
         # The transport may keep what it is given: give it octets of its own. They are not held by
@@ -390,8 +387,10 @@ class Pump(asyncio.BufferedProtocol):
 
 async def drop(source: object) -> None:
     """Cancel what is being fetched from a source that nobody will ask any more."""
-    task = source.fetching if isinstance(source, AsyncSource) else None
-    if isinstance(task, asyncio.Task) and not task.done():
+    if not isinstance(source, AsyncSource):
+        return
+    task = cast("asyncio.Task[None] | None", source.fetching)
+    if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
 

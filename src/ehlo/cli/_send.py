@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from ehlo import blocking
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_START_OF_CONTENT: Final = "354"
+_START_OF_CONTENT: Final = ((Side.SERVER, "354"), (Side.CLIENT, "BDAT"))
+"""How a line of the dialogue begins that content may have followed, and who says it."""
 
 
 def run(arguments: Arguments, out: Console, err: Console) -> ExitCode:
@@ -92,10 +94,12 @@ def _tell(out: Console, receipt: Receipt) -> None:
 
 def _interrupted(entries: Iterable[Entry]) -> str:
     """Say what an interrupted session may have done: no more than the dialogue shows."""
+    entries = list(entries)
+    begins = itertools.product(entries, _START_OF_CONTENT)
+    if not any(e.side is side and e.text.startswith(begin) for e, (side, begin) in begins):
+        return "the mail was not sent"
     said = [entry.text for entry in entries if entry.side is Side.SERVER]
-    if any(line.startswith(_START_OF_CONTENT) for line in said):
-        return f"the mail MAY BE OUT: the last the server said was {said[-1]!r}"
-    return "the mail was not sent"
+    return f"the mail MAY BE OUT: the last the server said was {said[-1]!r}"
 
 
 def _success(receipt: Receipt, code: ExitCode, transcript: Transcript) -> Json:

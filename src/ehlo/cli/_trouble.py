@@ -86,6 +86,8 @@ ADVICE: Final[Mapping[tuple[type[SMTPError], Phase | None], str]] = {
 }
 """What to try, by the error's class and phase; without a row for the phase, by its class."""
 
+_BY_DATA: Final = "If it is BDAT that it cannot do, --without CHUNKING sends the mail by DATA."
+
 _LABEL: Final = 11
 _WIDTH: Final = 96
 _TRY: Final = f"  {'try':<{_LABEL}}"
@@ -138,4 +140,6 @@ def _advice(error: SMTPError) -> str:
     """Return what to try: the row of the nearest class, the error's phase before none."""
     classes = [class_ for class_ in type(error).__mro__ if issubclass(class_, SMTPError)]
     keys = ((class_, phase) for class_ in classes for phase in (error.phase, None))
-    return next(ADVICE[key] for key in keys if key in ADVICE)
+    advice = next(ADVICE[key] for key in keys if key in ADVICE)
+    refused_chunk = isinstance(error, ContentRefused) and (error.command or "").startswith("BDAT")
+    return f"{advice} {_BY_DATA}" if refused_chunk else advice

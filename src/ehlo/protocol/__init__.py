@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ehlo.protocol._connection import NEED_DATA, Connection, NeedData
+from ehlo.protocol._connection import Connection
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
+from ehlo.protocol._receiving import NEED_DATA, NeedData
 from ehlo.protocol._state import State
 
 __all__ = [

@@ -36,6 +36,8 @@ from ehlo.testing._actions import (
     Answer,
     Close,
     Discard,
+    InTurn,
+    OneAnswer,
     Reset,
     Send,
     Silence,
@@ -65,6 +67,7 @@ from ehlo.testing._runner import Server
 from ehlo.testing._script import Expect, Pace, Script, ScriptMismatch, ScriptPlayer, rehearse
 from ehlo.testing._script_server import ScriptServer
 from ehlo.testing._state import Mode
+from ehlo.testing._turns import Turns
 
 __all__ = [
     "Action",
@@ -80,9 +83,11 @@ __all__ = [
     "Digest",
     "Discard",
     "Expect",
+    "InTurn",
     "Keep",
     "Mode",
     "Offer",
+    "OneAnswer",
     "Pace",
     "ProxyHeader",
     "ProxyProtocol",
@@ -103,6 +108,7 @@ __all__ = [
     "StartTls",
     "Step",
     "TakeEffect",
+    "Turns",
     "Usual",
     "Wait",
     "Wording",

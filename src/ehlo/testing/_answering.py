@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ehlo.testing._received import ReceivedCommand
     from ehlo.testing._session import Session
     from ehlo.testing._state import Verdict
+    from ehlo.testing._turns import Turns
 
 __all__ = ["Answerer", "Inbox"]
 
@@ -76,23 +77,24 @@ class Answerer:
     Args:
         session: The session.
         inbox: What came in.
+        turns: Which turn an `InTurn` has come to.
 
     Attributes:
         actions: What is to be done, in order.
     """
 
-    def __init__(self, session: Session, inbox: Inbox) -> None:
+    def __init__(self, session: Session, inbox: Inbox, turns: Turns) -> None:
         self.actions: deque[Action] = deque()
         self._session = session
         self._inbox = inbox
-        self._chooser = Chooser(session.options, session.conduct)
+        self._chooser = Chooser(session.options, session.conduct, turns)
         self._silent = False
 
     def answer(
         self,
         command: ReceivedCommand,
         verdict: Verdict,
-        content: bytes = b"",
+        content: bytes | None = None,
         recipient: str | None = None,
     ) -> None:
         """Answer a command as the options or the verdict say.
@@ -100,14 +102,13 @@ class Answerer:
         Args:
             command: The command.
             verdict: What the server makes of it.
-            content: The content, where it is its end.
+            content: The content, where it is its end; None elsewhere.
             recipient: Whom the answer is for, where each recipient gets one.
         """
         steps = _USUAL
         if self._chooser.has_a_say:
             situation = self._situation(verdict.reply, content, recipient)
-            answer = self._chooser.choose(command, situation)
-            steps = answer if isinstance(answer, tuple) else (answer,)
+            steps = self._chooser.choose(command, situation)
         self._inbox.untouched = False
         if not self._follow(steps, verdict):
             verdict.otherwise()
@@ -126,7 +127,7 @@ class Answerer:
         self.actions.append(action)
         self._session.mode = _MODE_AFTER.get(type(action), self._session.mode)
 
-    def _situation(self, usual: Reply, content: bytes, recipient: str | None) -> Situation:
+    def _situation(self, usual: Reply, content: bytes | None, recipient: str | None) -> Situation:
         session, inbox = self._session, self._inbox
         return Situation(
             usual=usual,
@@ -134,7 +135,7 @@ class Answerer:
             user=session.user,
             sender=session.sender,
             recipients=session.recipients,
-            content=content,
+            content=content or b"",
             recipient=recipient,
             refused=session.refused,
             announced=session.announced,
@@ -142,6 +143,7 @@ class Answerer:
             last_in_read=not inbox.buffer,
             behind_content=inbox.behind_content,
             early_talker=inbox.early_talker,
+            ends_content=content is not None,
         )
 
     def _note_refusal(

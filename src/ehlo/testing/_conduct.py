@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ehlo.commands import Verb
-    from ehlo.testing._actions import Answer
+    from ehlo.testing._actions import OneAnswer
     from ehlo.testing._received import ReceivedCommand, Situation
 
 __all__ = ["HELD_GREETING", "Conduct", "Edit", "Habit", "Offers", "Rule"]
@@ -39,9 +39,9 @@ class Rule:
 
     verbs: frozenset[Verb]
     when: Condition
-    answer: Answer | Callable[[Situation], Answer]
+    answer: OneAnswer | Callable[[Situation], OneAnswer]
 
-    def __call__(self, command: ReceivedCommand, situation: Situation) -> Answer | None:
+    def __call__(self, command: ReceivedCommand, situation: Situation) -> OneAnswer | None:
         """Return the answer, if it applies."""
         if (self.verbs and command.verb not in self.verbs) or not self.when(command, situation):
             return None

@@ -19,6 +19,7 @@ from ehlo.testing._received import ReceivedCommand
 from ehlo.testing._session import Session
 from ehlo.testing._state import Mode
 from ehlo.testing._transacting import end_chunk, end_content, take_chunk
+from ehlo.testing._turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +61,8 @@ class ServerConnection:
         connection: The number of the connection, for the records and the queue ids.
         peer: The client's network address, for the texts that name it.
         tls: Whether the connection is encrypted from the start (RFC 8314 section 3).
+        turns: Which turn each `InTurn` among the answers has come to, if that is to be counted
+            together with other connections; None to begin with the first.
 
     Raises:
         Exception: Whatever an answers hook raises comes out of here, `receive_data` and
@@ -81,6 +84,7 @@ class ServerConnection:
         connection: int = 1,
         peer: str = "127.0.0.1",
         tls: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         options = options or ServerOptions()
         self.commands: list[ReceivedCommand] = []
@@ -92,7 +96,7 @@ class ServerConnection:
         self._habits = self._session.conduct.habits
         self._line_max = self._session.conduct.command_line_max or options.command_line_max
         self._inbox = Inbox()
-        self._answerer = Answerer(self._session, self._inbox)
+        self._answerer = Answerer(self._session, self._inbox, turns or Turns())
         self._late: Line | None = None
         self._reader: ContentReader | None = None
         self._chunk: tuple[ReceivedCommand, Chunk] | None = None

@@ -16,6 +16,7 @@ from ehlo.testing._proxy import ProxyProtocol
 from ehlo.testing._quirks import Quirk
 from ehlo.testing._received import ReceivedCommand, Situation
 from ehlo.testing._sasl import MECHANISMS
+from ehlo.testing._table import check_answers
 from ehlo.text import refuse_control_characters
 
 __all__ = [
@@ -110,7 +111,7 @@ class Wording:
     chunk: str = "2.0.0 {length} octets received"
     accepted: str = "2.0.0 Ok: queued as {queue_id}"
     judging: str = "Each recipient's reply follows, then the message's"
-    delivered: str = "2.1.5 <{recipient}> Ok: queued as {queue_id}"
+    delivered: str = "2.1.5 Ok: queued as {queue_id} for <{recipient}>"
     reset: str = "2.0.0 OK"
     etrn: str = "2.0.0 Queuing for node {node} started"
     xforward: str = "2.0.0 OK"
@@ -138,10 +139,14 @@ class ServerOptions:
     or its beginning, cut at a blank; the longest that fits is used: of
     `"MAIL FROM:<a@example.org> SIZE=9"`, `"MAIL FROM:<a@example.org>"` and `"MAIL"` the first.
     Case does not matter. The greeting is `ehlo.commands.Verb.GREETING`, the end of the content
-    `"."`, a chunk `"BDAT"`, the last one `"BDAT LAST"`, a line of an AUTH exchange
-    `Verb.AUTH_RESPONSE`, whatever is no known command `Verb.OTHER`. In LMTP the reply for one
-    recipient is found under `". <b@example.org>"` or `"BDAT LAST <b@example.org>"` first. A
-    function is called with the command and the situation.
+    `"."`, a chunk `"BDAT"`, a line of an AUTH exchange `Verb.AUTH_RESPONSE`, whatever is no known
+    command `Verb.OTHER`. The last chunk ends the content, too: it is found under `"BDAT LAST"`,
+    and else under `"."`. In LMTP the reply for one recipient is found under
+    `". <b@example.org>"` (or `"BDAT LAST <b@example.org>"`) first.
+
+    A value is a step or a tuple of steps, the same each time, or `InTurn` with one for each time.
+    Where it depends on more, `answers` is a function of the command and the situation that returns
+    such a value, or None for the usual.
 
     An answer's first `Reply` also decides what becomes of the command: it takes effect if that
     reply's first digit is the one of the usual reply. So a 550 to RCPT does not add the
@@ -172,7 +177,9 @@ class ServerOptions:
         answers: What is answered to which command instead of the usual.
 
     Raises:
-        InvalidInput: A value does not exist, or holds a control character.
+        InvalidInput: A value does not exist, or holds a control character; a key of the answers
+            is nothing that a client could say.
+        TypeError: The capabilities are one text, or the answers hold what is no answer.
     """
 
     hostname: str = "mail.example.org"
@@ -194,6 +201,8 @@ class ServerOptions:
         """Turn strings into enums and refuse what no server could say."""
         for name, policy in _POLICIES.items():
             object.__setattr__(self, name, chosen(policy, getattr(self, name)))
+        _refuse_one_text(self.capabilities)
+        check_answers(self.answers)
         object.__setattr__(self, "quirks", tuple(chosen(Quirk, quirk) for quirk in self.quirks))
         refuse_control_characters("the host name", self.hostname)
         for line in self.capabilities:
@@ -231,6 +240,12 @@ class ServerOptions:
         )
         capabilities = ("SIZE 10485760", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME")
         return cls(hostname=hostname, capabilities=capabilities, wording=wording)
+
+
+def _refuse_one_text(capabilities: object) -> None:
+    """Refuse a text, which is an iterable of lines of one character each."""
+    if isinstance(capabilities, str):
+        raise TypeError(f"capabilities are a tuple of lines, such as ({capabilities!r},)")
 
 
 _POLICIES: Final[Mapping[str, type[StrEnum]]] = {

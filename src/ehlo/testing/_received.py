@@ -137,6 +137,8 @@ class Situation:
         last_in_read: Whether nothing came behind it in the same read.
         behind_content: Whether the end of a message's content came before it in the same read.
         early_talker: Whether the client spoke before a greeting that was held.
+        ends_content: Whether the command is the end of a message's content: the lone dot, or the
+            last chunk, unless that was out of order.
     """
 
     usual: Reply
@@ -152,3 +154,4 @@ class Situation:
     last_in_read: bool = True
     behind_content: bool = False
     early_talker: bool = False
+    ends_content: bool = False

@@ -15,7 +15,7 @@ from ehlo.testing._quirks import Quirk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ehlo.testing._actions import Answer
+    from ehlo.testing._actions import OneAnswer
     from ehlo.testing._conduct import Condition
     from ehlo.testing._received import ReceivedCommand, Situation
 
@@ -103,7 +103,7 @@ def _naming(keywords: str) -> Condition:
 # --- answers
 
 
-def _with_reason(situation: Situation) -> Answer:
+def _with_reason(situation: Situation) -> OneAnswer:
     """Return Exim's reply to DATA where all recipients were refused."""
     lines = ["Valid RCPT command must precede DATA"]
     if situation.refused:
@@ -143,7 +143,7 @@ def _more(offers: tuple[str, ...], authenticated: bool) -> tuple[str, ...]:  # n
 
 
 def _answering(
-    verbs: Iterable[Verb], when: Condition, answer: Answer | Callable[[Situation], Answer]
+    verbs: Iterable[Verb], when: Condition, answer: OneAnswer | Callable[[Situation], OneAnswer]
 ) -> Conduct:
     return Conduct(rules=(Rule(frozenset(verbs), when, answer),))
 
@@ -152,7 +152,7 @@ def _refusing_lines(octets: int, code: int) -> Conduct:
     return _answering(_END, _line_from(octets), Reply.of(code, "5.6.0 Line too long"))
 
 
-def _early_talker(answer: Answer, later: Iterable[Verb] = (), *habits: Habit) -> Conduct:
+def _early_talker(answer: OneAnswer, later: Iterable[Verb] = (), *habits: Habit) -> Conduct:
     rules = (
         Rule(frozenset({Verb.GREETING}), _early, answer),
         *(Rule(frozenset({verb}), _early, Reply.of(550, "5.5.1 Protocol error")) for verb in later),

@@ -19,6 +19,7 @@ from ehlo.testing._conduct import HELD_GREETING
 from ehlo.testing._connection import ServerConnection
 from ehlo.testing._records import Records
 from ehlo.testing._state import Mode
+from ehlo.testing._turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ class Shared:
         context: The TLS context; None for a server that has no TLS.
         implicit: Whether TLS comes first.
         records: Where everything is kept.
+        turns: Which turn each `InTurn` among the answers has come to.
         released: The names that `Wait` no longer waits for.
         open: The connections there are.
         stopping: Whether new ones are to be dropped.
@@ -52,6 +54,7 @@ class Shared:
     context: ssl.SSLContext | None
     implicit: bool
     records: Records = field(default_factory=Records)
+    turns: Turns = field(default_factory=Turns)
     released: set[str] = field(default_factory=set[str])
     open: set[Transport] = field(default_factory=set["Transport"])
     stopping: bool = False
@@ -156,6 +159,7 @@ class Transport(asyncio.Protocol):
             connection=number,
             peer=peer,
             tls=self._shared.implicit,
+            turns=self._shared.turns,
         )
         self._begin_implicit_tls()
         self._advance()

@@ -279,7 +279,7 @@ def _ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def interrupting(when: str) -> ServerOptions:
+def interrupting(when: str, *capabilities: str) -> ServerOptions:
     """Return a server that interrupts the client at a command, and says no more."""
     main_thread = threading.main_thread().ident
     assert main_thread is not None
@@ -290,19 +290,22 @@ def interrupting(when: str) -> ServerOptions:
         signal.pthread_kill(main_thread, signal.SIGINT)
         return Silence()
 
-    return ServerOptions(answers=answer)
+    return ServerOptions(capabilities=capabilities, answers=answer)
 
 
 @pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize(
-    ("when", "told"),
+    ("when", "capabilities", "told"),
     [
-        ("RCPT", "ehlo: the mail was not sent\n"),
-        (".", "ehlo: the mail MAY BE OUT: the last the server said was '354 End data"),
+        ("RCPT", ("PIPELINING",), "ehlo: the mail was not sent\n"),
+        (".", (), "ehlo: the mail MAY BE OUT: the last the server said was '354 End data"),
+        ("BDAT", ("CHUNKING",), "ehlo: the mail MAY BE OUT: the last the server said was '250 "),
     ],
 )
-def test_an_interrupt_says_what_is_known_of_the_mail(run: Run, when: str, told: str) -> None:
-    with Server(interrupting(when)) as server:
+def test_an_interrupt_says_what_is_known_of_the_mail(
+    run: Run, when: str, capabilities: tuple[str, ...], told: str
+) -> None:
+    with Server(interrupting(when, *capabilities)) as server:
         result = run("send", "--server", server.url, *MAIL)
     assert result.code == 130
     assert result.err.startswith(told)

@@ -68,6 +68,14 @@ def test_advice_is_wrapped() -> None:
     assert all(len(line) <= 96 for line in (first, *rest))
 
 
+@pytest.mark.parametrize(("command", "hint"), [("BDAT", True), (".", False), (None, False)])
+def test_a_refused_chunk_is_told_how_to_avoid_it(command: str | None, hint: bool) -> None:
+    refusal = Reply.of(554, "5.5.0 No")
+    error = errors.ContentRefused("no", reply=refusal, phase=Phase.END_OF_CONTENT, command=command)
+    told = " ".join(line.strip() for line in reported(error))
+    assert told.endswith("--without CHUNKING sends the mail by DATA.") is hint
+
+
 GENERAL = {"SMTPError", "Refused"}
 
 

@@ -50,7 +50,7 @@ def names(addresses: Any) -> list[str]:
 @LEVELS
 @FRAMINGS
 def test_each_recipient_has_a_final_reply(level: Pipelining, offered: tuple[str, ...]) -> None:
-    """RFC 2033 section 4.2."""
+    """T14; RFC 2033 section 4.2."""
     pair = room(*offered, dialect=LMTP)
     receipt = send(pair, to(3, pipelining=level))
     assert isinstance(receipt, Receipt)
@@ -105,7 +105,7 @@ def test_all_final_replies_refuse(on_refusal: OnRefusal, offered: tuple[str, ...
     assert pair[0].is_idle
 
 
-def test_a_connection_lost_between_two_final_replies() -> None:
+def test_a_connection_lost_between_two_final_replies() -> None:  # T14
     answers: dict[str, Answer] = {
         ". <r1@example.com>": FULL,
         ". <r2@example.com>": (TakeEffect(), Close()),

@@ -44,7 +44,7 @@ def names(addresses: Any) -> list[str]:
     return [str(address).partition("@")[0] for address in addresses]
 
 
-def test_a_message_is_sent_in_parts() -> None:
+def test_a_message_is_sent_in_parts() -> None:  # E7
     pair = room(*TWO)
     what = to(5, message_id="<1@x>", clock=iter(range(100)).__next__)
     receipt = send(pair, what)
@@ -100,7 +100,7 @@ def test_content_that_can_be_read_once_has_no_parts() -> None:
 # -- Limits of the session -------------------------------------------------------------------------
 
 
-def test_mailmax_is_counted() -> None:
+def test_mailmax_is_counted() -> None:  # E7
     pair = room("LIMITS MAILMAX=3 RCPTMAX=1")
     assert isinstance(send(pair, to(2)), Receipt)
     error = send(pair, to(2))
@@ -123,7 +123,7 @@ def test_mailmax_alone() -> None:
     assert isinstance(send(pair, to(5)), CapabilityMissing)
 
 
-def test_domains_are_counted() -> None:
+def test_domains_are_counted() -> None:  # E7
     pair = room("LIMITS RCPTDOMAINMAX=2")
     one = Envelope("a@b", ["x@one.example", "y@ONE.example", "x@two.example"])
     three = Envelope("a@b", ["x@one.example", "x@three.example"])

@@ -205,11 +205,12 @@ def test_parameters_are_said_where_they_are_offered() -> None:
     ],
 )
 def test_parameters_that_are_not_offered_are_no_wish_to_be_dropped(envelope: Envelope) -> None:
+    # E5
     with pytest.raises(CapabilityMissing, match="DSN"):
         planned(b"", envelope=envelope)
 
 
-def test_requiretls_needs_tls() -> None:
+def test_requiretls_needs_tls() -> None:  # E5
     envelope = Envelope("a@b", "c@d", options=MailOptions(require_tls=True))
     with pytest.raises(TlsFailed, match="not encrypted") as caught:
         planned(b"", "REQUIRETLS", envelope=envelope)

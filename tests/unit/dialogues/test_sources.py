@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -100,14 +100,15 @@ def test_a_source_takes_any_async_iterator() -> None:
 # -- What the caller's own code raises -------------------------------------------------------------
 
 
-def test_an_error_of_the_callers_is_told_from_ours() -> None:
-    def items() -> Iterator[int]:
-        yield from ()
-        raise ConnectionLost("of another session")
+def raising(error: Exception) -> int:
+    raise error
 
+
+def test_an_error_of_the_callers_is_told_from_ours() -> None:
+    items = (raising(ConnectionLost("of another session")) for _ in range(1))
     source: AsyncSource[int] = AsyncSource(later([ConnectionLost("of another session")]))
     fetched(source)
-    for kind in (items(), source):
+    for kind in (items, source):
         with pytest.raises(CallersError, match="of another session") as caught:
             pick(kind)
         assert isinstance(caught.value.cause, ConnectionLost)

@@ -55,7 +55,7 @@ def test_the_size_of_a_chunk_is_a_number_of_octets(size: object) -> None:
         Bdat(size, last=True)  # type: ignore[arg-type]
 
 
-def test_the_octets_of_a_chunk_go_as_they_are() -> None:
+def test_the_octets_of_a_chunk_go_as_they_are() -> None:  # E6
     connection = in_rcpt("CHUNKING")
     connection.send(Bdat(6, last=True))
     assert connection.owed_octets == 6
@@ -68,7 +68,7 @@ def test_the_octets_of_a_chunk_go_as_they_are() -> None:
     assert connection.is_idle
 
 
-def test_not_one_octet_more_than_announced() -> None:
+def test_not_one_octet_more_than_announced() -> None:  # E6
     connection = in_rcpt("CHUNKING")
     connection.send(CHUNK)
     with pytest.raises(LocalProtocolError, match="BDAT announced 4 octets more, not 5"):
@@ -111,7 +111,7 @@ def test_a_reply_to_a_chunk_whose_octets_are_due_ends_the_session(code: int) -> 
     "replies", [b"250 a\r\n552 b\r\n", b"552 a\r\n503 b\r\n", b"552 a\r\n250 b\r\n"]
 )
 def test_a_chunk_that_fails_leaves_rset_alone(replies: bytes) -> None:
-    """RFC 3030 section 2."""
+    """E6; RFC 3030 section 2."""
     connection = in_rcpt("CHUNKING", "PIPELINING")
     for command in (CHUNK, LAST):
         connection.send(command)

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ehlo.commands import Verb
+from ehlo.receipt import queue_id
 from ehlo.reply import Reply
 from ehlo.testing import (
     Answer,
+    Close,
     Dialect,
     Keep,
     Mode,
@@ -20,6 +22,7 @@ from ehlo.testing import (
     ServerConnection,
     ServerOptions,
     Situation,
+    TakeEffect,
 )
 
 CHUNKING = ServerOptions(capabilities=("PIPELINING", "CHUNKING", "BINARYMIME", "8BITMIME"))
@@ -155,11 +158,34 @@ def test_a_last_chunk_is_looked_up_as_such_first() -> None:
     assert said == ["554 "]
 
 
+@pytest.mark.parametrize(
+    ("answers", "codes"),
+    [
+        ({".": 451}, "250 451"),
+        ({".": 451, "BDAT": 250}, "250 451"),
+        ({".": 451, "BDAT LAST": 452}, "250 452"),
+        ({".": 451, "BDAT 2": 452}, "250 452"),
+    ],
+)
+def test_a_last_chunk_is_the_end_of_the_content(answers: dict[str, int], codes: str) -> None:
+    table: dict[str, Answer] = {key: Reply.of(code) for key, code in answers.items()}
+    options = ServerOptions(capabilities=("CHUNKING",), answers=table)
+    _, said = play(b"BDAT 1\r\nxBDAT 2 LAST\r\nyz", options)
+    assert [reply[:3] for reply in said] == codes.split()
+
+
+def test_a_last_chunk_out_of_order_is_not_the_end_of_the_content() -> None:
+    options = ServerOptions(capabilities=("CHUNKING",), answers={".": (TakeEffect(), Close())})
+    _, said = play(b"BDAT 1 LAST\r\nx", options, b"EHLO c\r\nMAIL FROM:<>\r\n")
+    assert [reply[:3] for reply in said] == ["503"]
+
+
 def test_a_function_sees_the_content_of_all_chunks() -> None:
     seen: list[tuple[Verb, bytes]] = []
 
     def answers(command: ReceivedCommand, situation: Situation) -> Answer | None:
         seen.append((command.verb, situation.content))
+        assert situation.ends_content is (command.verb is Verb.BDAT_LAST)
         return None
 
     options = ServerOptions(capabilities=("CHUNKING",), answers=answers)
@@ -248,12 +274,13 @@ def test_lmtp_has_lhlo_alone() -> None:
 def test_each_recipient_gets_a_final_reply(content: bytes) -> None:
     connection, said = play(content, lmtp({}), TWO)
     assert said[1:] == [
-        "250 2.1.5 <b@example.org> Ok: queued as 00010001",
-        "250 2.1.5 <carol@example.org> Ok: queued as 00010001",
+        "250 2.1.5 Ok: queued as 00010001 for <b@example.org>",
+        "250 2.1.5 Ok: queued as 00010001 for <carol@example.org>",
     ]
     [message] = connection.messages
     assert message.recipients == ("b@example.org", "carol@example.org")
     assert message.content == b"x\r\n"
+    assert {queue_id(Reply.of(250, line[4:])) for line in said[1:]} == {message.queue_id}
     _, said = play(content + b"MAIL FROM:<>\r\n", lmtp({}), TWO)
     assert said[-1] == "250 2.1.0 Sender OK"
 
@@ -266,6 +293,13 @@ def test_each_recipient_gets_a_final_reply(content: bytes) -> None:
         ({".": 550}, b"DATA\r\n.\r\n", "354 550 550", ()),
         ({"BDAT LAST <b@example.org>": 452}, b"BDAT 0 LAST\r\n", "452 250", ("carol@example.org",)),
         ({"BDAT LAST": 452}, b"BDAT 0 LAST\r\nMAIL FROM:<>\r\n", "452 452 250", ()),
+        ({". <b@example.org>": 452}, b"BDAT 0 LAST\r\n", "452 250", ("carol@example.org",)),
+        (
+            {". <b@example.org>": 452, "BDAT LAST <b@example.org>": 550, "BDAT LAST": 451},
+            b"BDAT 0 LAST\r\n",
+            "550 451",
+            (),
+        ),
     ],
 )
 def test_answers_for_each_recipient(

@@ -403,23 +403,35 @@ def test_what_is_no_exception_is_raised_as_well(framing: str, kind: type[BaseExc
     assert server.messages == ()
 
 
-@pytest.mark.parametrize("framing", ["DATA", "BDAT"])
-@pytest.mark.parametrize("at", ["MAIL", "RCPT"])
-def test_421_while_async_content_is_not_ready(framing: str, at: str) -> None:
-    """Nobody waits for content that nobody will take."""
+@EACH_FRAMING
+@pytest.mark.parametrize("closes", [True, False])
+def test_421_while_async_content_is_not_ready(framing: str, closes: bool) -> None:
+    """Nobody waits for content that nobody will take; and its source can tidy up."""
+    closed: list[bool] = []
 
-    async def content() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield HEADER
+    async def content(server: Server) -> AsyncIterator[bytes]:
+        try:
+            yield LARGE  # a chunk, where it is sent by BDAT
+            server.release("go")
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
 
-    async def main(url: str) -> ehlo.SMTPError:
+    async def main(server: Server) -> ehlo.SMTPError:
+        source = content(server)
         async with asyncio.timeout(10):
             with pytest.raises(ehlo.Refused) as caught:
-                await ehlo.asyncio.send(content(), url, envelope=TO_BOB, pipelining="continuous")
+                await ehlo.asyncio.send(source, server.url, envelope=TO_BOB)
         return caught.value
 
-    with server_of(framing, {at: (BYE, Close())}) as server:
-        assert asyncio.run(main(server.url)).retry_safe
+    last = (Wait("go"), BYE, *[Close()] * closes)
+    with server_of(framing, {"DATA": (Usual(), *last), "BDAT": last}) as server:
+        error = asyncio.run(main(server))
+        server.wait_until_idle()
+    assert error.retry_safe
+    assert error.phase is Phase.CONTENT
+    assert closed == [True]
+    assert server.messages == ()
 
 
 def closing(last_words: tuple[Any, ...], at: str) -> Callable[..., Answer | None]:

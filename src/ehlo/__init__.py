@@ -56,7 +56,7 @@ from ehlo.sasl import Credentials, Exchange, Mechanism, Password
 from ehlo.schedule import ByMode, DeliverBy
 from ehlo.secret import Secret
 from ehlo.timeouts import Timeouts
-from ehlo.tls import TlsFacts
+from ehlo.tls import TlsFacts, TlsTrouble
 from ehlo.transcript import Entry, Side, Trace, Transcript
 from ehlo.wire import ReplyLimits
 
@@ -104,6 +104,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "Severity",
     "Timings",
     "TlsFacts",
+    "TlsTrouble",
     # How
     "Cleartext",
     "ConnectOptions",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ehlo.address import Address
     from ehlo.phase import Phase
     from ehlo.reply import Reply
+    from ehlo.tls import TlsFacts, TlsTrouble
 
 __all__ = [
     "AuthenticationRefused",
@@ -245,7 +246,27 @@ class ContentRefused(Refused):
 
 
 class TlsFailed(SMTPError):
-    """The connection could not be encrypted; no credential and no mail was sent."""
+    """The connection could not be encrypted; no credential and no mail was sent.
+
+    Attributes:
+        reason: Why; None if nobody has told.
+        tls: What is known of the connection that did not come about; where the certificate was the
+            trouble, what stands in that.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+        reason: TlsTrouble | None = None,
+        tls: TlsFacts | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.reason = reason
+        self.tls = tls
 
 
 class RemoteProtocolError(SMTPError):

@@ -141,8 +141,9 @@ class Pump:
         self._flush(phase, is_answered=True)
         deadline = self._deadline(phase)
         while self.link.connection.needs_data:
-            self._wait(phase, deadline, writing=False)
+            self._wait(phase, deadline, writing=bool(self.link.unsent))
             self._read(phase)
+            self._write_what_goes()  # TLS may have something of its own to say
 
     def _handshake(self) -> None:
         deadline = self._deadline(Phase.TLS)
@@ -170,6 +171,8 @@ class Pump:
         return True
 
     def _write_what_goes(self) -> None:
+        if not self.link.unsent:
+            return
         with suppress(OSError):
             del self.link.unsent[: self._sock.send(self.link.unsent)]
 

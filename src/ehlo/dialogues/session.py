@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Ehlo, Helo, Lhlo, Quit, StartTls
 from ehlo.dialogues.authentication import authenticate
@@ -19,6 +19,7 @@ from ehlo.errors import (
 )
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, Hello, Protocol, Tls, chosen
+from ehlo.tls import TlsTrouble
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
@@ -108,7 +109,7 @@ def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
             "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from "
             "the first octet use smtps://, if it is to be trusted without TLS say tls='none'"
         )
-        raise TlsFailed(msg, phase=Phase.STARTTLS)
+        raise TlsFailed(msg, phase=Phase.STARTTLS, reason=TlsTrouble.NOT_OFFERED)
     reply = yield from start_tls(connection)
     if connection.encrypted:
         yield from hello(connection, opening.name)
@@ -122,6 +123,7 @@ def _tls_refused(reply: Reply) -> TlsFailed:
         phase=Phase.STARTTLS,
         command=StartTls().shown,
         reply=reply,
+        reason=TlsTrouble.REFUSED,
     )
     error.temporary = reply.is_temporary
     return error
@@ -138,12 +140,41 @@ def greet(connection: Connection) -> Dialogue[Reply]:
 
     Raises:
         GreetingRefused: The server does not want to talk (4yz or 5yz).
+        TlsFailed: It speaks TLS, and not in clear.
+        ConnectionLost: It said nothing.
+        RemoteProtocolError: It said something that is no greeting.
     """
-    reply = yield from receive_reply(connection)
+    try:
+        reply = yield from receive_reply(connection)
+    except RemoteProtocolError as exc:
+        if _is_tls(connection):
+            raise TlsFailed(_TLS_FIRST, phase=Phase.GREETING, reason=TlsTrouble.TLS_FIRST) from exc
+        raise
+    except ConnectionLost as exc:
+        if not connection.encrypted:
+            exc.args = (f"{exc}; {_PERHAPS_TLS_FIRST}",)
+        raise
     if not reply.is_positive:
         msg = f"the server refused the connection: {reply}"
         raise GreetingRefused(msg, phase=Phase.GREETING, reply=reply)
     return reply
+
+
+_TLS_FIRST: Final = (
+    "the server speaks TLS from the first octet, and greets nobody in clear: use smtps:// (or "
+    "tls='implicit')"
+)
+_PERHAPS_TLS_FIRST: Final = (
+    "if the server speaks TLS from the first octet, as on port 465, use smtps:// (or "
+    "tls='implicit')"
+)
+_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
+"""How an alert and a handshake begin in all versions of TLS (RFC 8446 section 5.1)."""
+
+
+def _is_tls(connection: Connection) -> bool:
+    """Return whether what the server said instead of a greeting is TLS."""
+    return not connection.encrypted and connection.garbage.startswith(_RECORDS)
 
 
 def hello(connection: Connection, name: str) -> Dialogue[Reply]:
@@ -204,7 +235,7 @@ def start_tls(connection: Connection) -> Dialogue[Reply]:
         connection.tls_started()
     except RemoteProtocolError as exc:
         msg = "the server sent octets in clear behind its 220 to STARTTLS; they are not believed"
-        raise TlsFailed(msg, phase=Phase.STARTTLS) from exc
+        raise TlsFailed(msg, phase=Phase.STARTTLS, reason=TlsTrouble.INJECTED) from exc
     return reply
 
 

@@ -80,6 +80,7 @@ class Connection:
         authenticated: Whether AUTH succeeded.
         esmtp: Whether the server answered EHLO, so that parameters may be used.
         ending: How the session ended, in words; empty while it goes on.
+        garbage: The first octets of what was no reply, and broke the session.
         transactions: How many MAIL commands were sent.
         recipient_domains: The domains that RCPT commands named, where the server limits them
             (RFC 9422).
@@ -126,6 +127,7 @@ class Connection:
         self._eof = False
         self._broken_by: Reply | None = None
         self.ending = ""
+        self.garbage = b""
 
     # -- What is known ---------------------------------------------------------------------
 
@@ -675,6 +677,7 @@ class Connection:
         self.ending = why
         reply = self._broken_by = reply or self._broken_by
         if octets:
+            self.garbage = octets[:80]
             shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
         command = self._in_flight[0][0].shown if self._in_flight else None

@@ -32,10 +32,16 @@ def make_id() -> str:
 
 @functools.cache
 def default_context() -> ssl.SSLContext:
-    """Return the context used where the caller passes none: everything is verified."""
+    """Return the context used where the caller passes none: everything is verified.
+
+    It takes TLS 1.2 or later (RFC 8996), and no renegotiation.
+    """
     import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
 
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    return context
 
 
 class LoggingTrace:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from ehlo.runtime.certificate import read_certificate
 from ehlo.tls import TlsFacts
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class TlsLayer:
 
     Args:
         context: The caller's or the default context.
-        server_hostname: The name for SNI and verification; None where the context checks none.
+        server_hostname: The name for SNI and verification; None where the context checks none. An
+            IP address is verified as one, and not sent as SNI (RFC 6066 section 3).
         side: Which side it is; the server's is for the testing kit.
 
     Raises:
@@ -56,10 +58,11 @@ class TlsLayer:
             # `wrap_bio` would then check no name at all, and say nothing.
             msg = "there is no server_hostname to verify the certificate for"
             raise ValueError(msg)
+        self._verifies = context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(
-            self._incoming, self._outgoing, side is TlsSide.SERVER, server_hostname
+            self._incoming, self._outgoing, side is TlsSide.SERVER, _reference(server_hostname)
         )
         self.established = False
         self.closed = False
@@ -140,28 +143,39 @@ class TlsLayer:
         return self._outgoing.read()
 
     def facts(self) -> TlsFacts:
-        """Return what is known of the connection, once it is established."""
-        cipher, _, bits = self._object.cipher() or ("", "", 0)
-        certificate: dict[str, Any] = self._object.getpeercert() or {}
+        """Return what is known of the connection: all once it is established, before that less.
+
+        Where the handshake failed over the server's certificate, that is the one which is told of,
+        as far as this Python can get at it.
+        """
+        cipher, version, bits = self._object.cipher() or ("", "", 0)
         return TlsFacts(
-            version=self._object.version() or "",
+            version=self._object.version() or version,
             cipher=cipher,
             secret_bits=bits,
-            subject=_common_name(certificate.get("subject", ())),
-            issuer=_common_name(certificate.get("issuer", ())),
-            names=tuple(name for _, name in certificate.get("subjectAltName", ())),
-            not_after=certificate.get("notAfter", ""),
+            verified=self._verifies and self.established,
+            **read_certificate(self._certificate()),
         )
 
+    def _certificate(self) -> bytes | None:
+        if self.established:
+            return self._object.getpeercert(binary_form=True)
+        return _unaccepted_certificate(self._object)
 
-def _common_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    """Return the common name, or else the last attribute, of a name in a certificate.
 
-    Args:
-        name: As `ssl` gives it: relative names, each made of (attribute, value) pairs.
+def _unaccepted_certificate(connection: object) -> bytes | None:
+    """Return the certificate that a handshake failed over; None where it cannot be had.
 
-    Returns:
-        The text; empty for an empty name.
+    `ssl` shows it since Python 3.13, and before that keeps it in a part of its own.
     """
-    attributes = dict(pair for relative in name for pair in relative)
-    return attributes.get("commonName", next(reversed(attributes.values()), ""))
+    shown = getattr(connection, "get_unverified_chain", None)
+    if shown is not None:
+        return next(iter(shown()), None)
+    kept = getattr(getattr(connection, "_sslobj", None), "get_unverified_chain", None)
+    chain = None if kept is None else kept()
+    return ssl.PEM_cert_to_DER_cert(chain[0].public_bytes()) if chain else None
+
+
+def _reference(host: str | None) -> str | None:
+    """Return a host as certificates have it: without a zone, and without the dot of the root."""
+    return None if host is None else host.partition("%")[0].removesuffix(".")

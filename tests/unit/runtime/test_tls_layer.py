@@ -1,8 +1,10 @@
 """TLS in memory: the client's layer and link against a server-side `ssl.SSLObject`."""
 
+import hashlib
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -13,10 +15,11 @@ from ehlo.phase import Phase
 from ehlo.protocol import NEED_DATA, Connection, ConnectionClosed, ReplyReceived, State
 from ehlo.reply import Reply
 from ehlo.runtime.link import Link
-from ehlo.runtime.tls_layer import TlsLayer, _common_name
+from ehlo.runtime.tls_layer import TlsLayer, _unaccepted_certificate
+from ehlo.tls import TlsFacts, TlsTrouble
 from ehlo.transcript import Transcript
 from support.stepping import Cut
-from support.tls import client_context, server_context
+from support.tls import authority, certificate_of, client_context, server_context
 
 HOST = "localhost"
 CUTS = pytest.mark.parametrize("cut", [Cut.WHOLE, Cut.BYTE], ids=lambda cut: cut.name)
@@ -140,10 +143,9 @@ def test_facts() -> None:
     assert facts.version == "TLSv1.3"
     assert facts.cipher.startswith("TLS_")
     assert facts.secret_bits >= 128
-    assert facts.subject
-    assert facts.issuer
+    assert facts.verified
     assert facts.names == (HOST,)
-    assert facts.not_after.endswith("GMT")
+    assert facts.fingerprint == hashlib.sha256(certificate_of(HOST)).hexdigest()
 
 
 def test_facts_without_verification() -> None:
@@ -151,25 +153,52 @@ def test_facts_without_verification() -> None:
     shake_hands(layer, peer)
     facts = layer.facts()
     assert facts.version == "TLSv1.3"
-    assert (facts.subject, facts.issuer, facts.names, facts.not_after) == ("", "", (), "")
+    assert not facts.verified
+    assert facts.names == (HOST,)
 
 
 def test_facts_before_the_handshake() -> None:
     layer = TlsLayer(without_checks(), None)
-    with pytest.raises(ValueError, match="handshake not done"):
-        layer.facts()
+    assert layer.facts() == TlsFacts("", "", 0)
+    layer.handshake()
+    assert layer.facts().fingerprint == ""
+
+
+class Kept:
+    """A certificate as `ssl` keeps it."""
+
+    def public_bytes(self) -> str:
+        return ssl.DER_cert_to_PEM_cert(b"0")
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("connection", "expected"),
     [
-        ((), ""),
-        (((("countryName", "DE"),), (("commonName", "mx.example.com"),)), "mx.example.com"),
-        (((("countryName", "DE"),), (("organizationName", "Example"),)), "Example"),
+        (SimpleNamespace(get_unverified_chain=lambda: [b"0", b"1"]), b"0"),
+        (SimpleNamespace(get_unverified_chain=list), None),
+        (SimpleNamespace(_sslobj=SimpleNamespace(get_unverified_chain=lambda: [Kept()])), b"0"),
+        (SimpleNamespace(_sslobj=SimpleNamespace(get_unverified_chain=lambda: None)), None),
+        (SimpleNamespace(), None),
     ],
 )
-def test_common_names(name: tuple[tuple[tuple[str, str], ...], ...], expected: str) -> None:
-    assert _common_name(name) == expected
+def test_a_certificate_that_was_not_accepted(connection: object, expected: bytes | None) -> None:
+    """Each Python has its own way of showing it, or none."""
+    assert _unaccepted_certificate(connection) == expected
+
+
+@pytest.mark.parametrize("host", [HOST, f"{HOST}."])
+def test_the_dot_of_the_root_is_not_part_of_a_name(host: str) -> None:
+    layer, peer = TlsLayer(client_context(), host), Peer()
+    shake_hands(layer, peer)
+    assert layer.established
+
+
+@pytest.mark.parametrize("host", ["fe80::1", "fe80::1%eth0"])
+def test_the_zone_is_not_part_of_an_address(host: str) -> None:
+    layer, peer = TlsLayer(client_context(), host), Peer(server_context("fe80::1"))
+    shake_hands(layer, peer)
+    assert layer.established
+    assert layer.facts().names == ("fe80::1",)
 
 
 @pytest.mark.parametrize("garbage", [b"220 mx ESMTP\r\n", b"\0" * 64, b"\x16\x03\x01\xff\xff" * 20])
@@ -267,22 +296,36 @@ def strangers() -> ssl.SSLContext:
 
 @CUTS
 @pytest.mark.parametrize(
-    ("host", "make_server", "why"),
+    ("host", "make_server", "reason", "words"),
     [
-        ("other.example.com", lambda: server_context(HOST), "Hostname mismatch"),
-        ("192.0.2.1", lambda: server_context(HOST), "IP address mismatch"),
-        (HOST, strangers, "unable to get local issuer certificate|self.signed"),
+        (
+            "other.example.com",
+            lambda: server_context(HOST, "b.example"),
+            TlsTrouble.WRONG_HOST,
+            "is not for 'other.example.com' but for localhost, b.example",
+        ),
+        (
+            "192.0.2.1",
+            lambda: server_context(HOST),
+            TlsTrouble.WRONG_HOST,
+            "is not for '192.0.2.1' but for localhost",
+        ),
+        (HOST, strangers, TlsTrouble.UNKNOWN_AUTHORITY, "signed by 'Testing CA"),
     ],
     ids=["host", "ip", "ca"],
 )
 def test_a_certificate_that_is_no_good(
-    host: str, make_server: Callable[[], ssl.SSLContext], why: str, cut: Cut
+    host: str, make_server: Callable[[], ssl.SSLContext], reason: str, words: str, cut: Cut
 ) -> None:
     """L4: before any application octet."""
     link, peer = link_to(host), Peer(make_server())
-    with pytest.raises(TlsFailed, match=why) as caught:
+    with pytest.raises(TlsFailed, match=words) as caught:
         encrypt(link, peer, cut)
     assert caught.value.phase is Phase.TLS
+    assert caught.value.reason is reason
+    assert caught.value.tls is not None
+    assert caught.value.tls.names
+    assert not caught.value.tls.verified
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
     assert link.tls_facts is None
     assert link.unsent, "an alert tells the server why"
@@ -292,13 +335,40 @@ def test_a_certificate_that_is_no_good(
 
 
 @CUTS
-def test_clear_text_instead_of_tls(cut: Cut) -> None:
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"220 mx.example.com ESMTP Postfix\r\n", "begins in clear, so say smtp.starttls://"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "no mail server at all"),
+    ],
+)
+def test_clear_text_instead_of_tls(said: bytes, words: str, cut: Cut) -> None:
     link = link_to()
     link.start_tls()
-    with pytest.raises(TlsFailed, match="is no TLS; perhaps this port") as caught:  # noqa: PT012 - any piece may tell
-        for piece in cut.pieces(b"220 mx.example.com ESMTP Postfix\r\n"):
+    with pytest.raises(TlsFailed, match=words) as caught:  # noqa: PT012 - any piece may tell
+        for piece in cut.pieces(said):
             link.receive(piece)
     assert caught.value.phase is Phase.TLS
+    assert caught.value.reason is TlsTrouble.NOT_TLS
+
+
+@CUTS
+def test_clear_text_behind_the_220(cut: Cut) -> None:
+    """L1: whatever the segment."""
+    link = link_to()
+    for octets in (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+        if b"STARTTLS" in octets:
+            link.connection.send(Ehlo("client.example.org"))
+        elif b"go" in octets:
+            link.connection.send(StartTls())
+        link.receive(octets)
+        link.connection.next_event()
+    link.start_tls()
+    with pytest.raises(TlsFailed, match=r"went on in clear \(250 ") as caught:  # noqa: PT012
+        for piece in cut.pieces(b"250 injected\r\n"):
+            link.receive(piece)
+    assert caught.value.reason is TlsTrouble.INJECTED
+    assert not link.connection.encrypted
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
@@ -311,6 +381,8 @@ def test_closed_during_the_handshake(rounds: int) -> None:
     with pytest.raises(TlsFailed, match="closed the connection during") as caught:
         link.receive(b"")
     assert caught.value.phase is Phase.TLS
+    assert caught.value.reason is TlsTrouble.CLOSED
+    assert caught.value.temporary
 
 
 def test_no_common_version() -> None:
@@ -319,14 +391,37 @@ def test_no_common_version() -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.minimum_version = ssl.TLSVersion.TLSv1_3
     link, peer = link_to(context=lambda: old), Peer(server)
-    with pytest.raises(TlsFailed, match="the TLS handshake failed"):
+    with pytest.raises(TlsFailed, match="no TLS version or cipher that both") as caught:
         encrypt(link, peer)
+    assert caught.value.reason is TlsTrouble.NOTHING_IN_COMMON
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("has_one", [False, True])
+def test_a_server_that_wants_another_certificate(version: ssl.TLSVersion, has_one: bool) -> None:
+    """With TLS 1.3 it says so when the handshake is over for us."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(HOST).configure_cert(server)
+    authority().configure_trust(server)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.create_default_context()
+    authority().configure_trust(client)
+    client.maximum_version = version
+    if has_one:
+        trustme.CA().issue_cert("ada@example.org").configure_cert(client)
+    link, peer = link_to(context=lambda: client), Peer(server)
+    with pytest.raises(TlsFailed, match="wants to see a certificate of the client") as caught:  # noqa: PT012
+        encrypt(link, peer)
+        link.receive(peer.answer(b""))
+    assert caught.value.reason is TlsTrouble.CLIENT_CERTIFICATE
+    assert caught.value.tls is not None
 
 
 def test_a_context_that_checks_names_needs_one() -> None:
     link = link_to("")
-    with pytest.raises(TlsFailed, match="server_hostname"):
+    with pytest.raises(TlsFailed, match="server_hostname") as caught:
         link.start_tls()
+    assert caught.value.reason is TlsTrouble.CONTEXT
 
 
 def test_a_context_that_cannot_be_made() -> None:

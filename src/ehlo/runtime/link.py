@@ -158,7 +158,9 @@ class Link:
             self._note_established(tls)
         self._is_heard = self._is_heard or bool(plain)
         self._feed(plain)
-        if tls.closed:
+        if tls.trouble is not None:
+            self.connection.ending = f"the TLS connection failed: {tls.trouble}"
+        if tls.closed or tls.trouble is not None:
             self.connection.receive_eof()
 
     def _failure(

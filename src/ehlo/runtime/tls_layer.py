@@ -46,6 +46,7 @@ class TlsLayer:
     Attributes:
         established: Whether the handshake is complete.
         closed: Whether the peer said that it will send no more (close_notify).
+        trouble: The failure that came right behind what `receive` returned; None if all is well.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class TlsLayer:
         )
         self.established = False
         self.closed = False
+        self.trouble: ssl.SSLError | None = None
 
     def handshake(self) -> None:
         """Go on with the handshake as far as the octets received allow.
@@ -90,7 +92,7 @@ class TlsLayer:
 
         Raises:
             ssl.SSLError: They are no TLS, or the handshake failed. What was readable before the
-                failure is returned first; the next call raises.
+                failure is returned, and then `trouble` says what it was.
         """
         self._incoming.write(records)
         if not self.established:
@@ -103,9 +105,10 @@ class TlsLayer:
                 break
             except ssl.SSLZeroReturnError:
                 piece = b""
-            except ssl.SSLError:
+            except ssl.SSLError as exc:
                 if not plain:
                     raise
+                self.trouble = exc
                 break
             if piece:
                 plain.append(piece)

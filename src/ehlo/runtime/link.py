@@ -94,7 +94,6 @@ class Link:
 
     def _encrypt(self, tls: TlsLayer) -> None:
         plain = self.connection.data_to_send()
-        octets = sum(map(len, plain))
         try:
             tls.send(plain)
         except OSError as exc:  # every ssl.SSLError is one
@@ -102,17 +101,19 @@ class Link:
             msg = f"the TLS connection failed: {exc}"
             raise ConnectionLost(msg) from exc
         del plain
-        self._put_records(tls, octets)
+        self._put_records(tls)
 
-    def _put_records(self, tls: TlsLayer, plain_octets: int = 0) -> None:
+    def _put_records(self, tls: TlsLayer) -> None:
         before = len(self.unsent)
         self.unsent += tls.records_to_send()
         if len(self.unsent) > before:
-            self._ledger.note(len(self.unsent) - before, plain_octets)
+            self._ledger.note(len(self.unsent) - before, tls.written - self._ledger.plain)
 
     def _count_unsent(self) -> int:
         pending = len(self.unsent) + self.backlog
-        return pending if self._tls is None else self._ledger.plain_unsent(pending)
+        if self._tls is None:
+            return pending
+        return self._tls.waiting + self._ledger.plain_unsent(pending)
 
     def _feed(self, plain: list[bytes]) -> None:
         """Give plaintext to the Connection, once that knows that TLS is on."""
@@ -216,21 +217,21 @@ class _Ledger:
 
     def __init__(self) -> None:
         self._records = 0
-        self._plain = 0
+        self.plain = 0
         # Where each of the last writes begins: (octets of records, octets of plaintext) before it.
         self._writes: deque[tuple[int, int]] = deque(maxlen=64)
 
     def note(self, records: int, plain: int) -> None:
         """Note a write: so many octets of records, which hold so many of plaintext."""
-        self._writes.append((self._records, self._plain))
+        self._writes.append((self._records, self.plain))
         self._records += records
-        self._plain += plain
+        self.plain += plain
 
     def plain_unsent(self, pending: int) -> int:
         """Return how many of the last plaintext octets have not left, by those of the records."""
         left = self._records - pending
         unsent = 0
-        end = (self._records, self._plain)
+        end = (self._records, self.plain)
         for begin in reversed(self._writes):
             if end[0] <= left:
                 break

@@ -46,6 +46,7 @@ class TlsLayer:
     Attributes:
         established: Whether the handshake is complete.
         closed: Whether the peer said that it will send no more (close_notify).
+        written: How many octets of plaintext went into records.
         trouble: The failure that came right behind what `receive` returned; None if all is well.
     """
 
@@ -68,6 +69,8 @@ class TlsLayer:
         self.established = False
         self.closed = False
         self.trouble: ssl.SSLError | None = None
+        self.written = 0
+        self._waiting = bytearray()
 
     def handshake(self) -> None:
         """Go on with the handshake as far as the octets received allow.
@@ -114,7 +117,13 @@ class TlsLayer:
                 plain.append(piece)
             else:
                 self.closed = True
+        self._send_waiting()
         return plain
+
+    @property
+    def waiting(self) -> int:
+        """How many octets of plaintext have to wait until more was received."""
+        return len(self._waiting)
 
     def send(self, pieces: Iterable[bytes]) -> None:
         """Encrypt plaintext; fetch the records with `records_to_send`.
@@ -128,11 +137,21 @@ class TlsLayer:
         view = memoryview(b"".join(pieces))
         del pieces  # they may hold a secret, and tracebacks show local variables
         try:
-            while view:
-                view = view[self._object.write(view) :]
+            while view and not self._waiting:
+                taken = self._object.write(view)
+                self.written += taken
+                view = view[taken:]
+        except ssl.SSLWantReadError:
+            pass  # the peer negotiates anew, and has to be heard first
         except ssl.SSLError:
             del view
             raise
+        self._waiting += view
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            pieces, self._waiting = [bytes(self._waiting)], bytearray()
+            self.send(pieces)
 
     def close(self) -> None:
         """Say close_notify; a failure to is of no consequence at the end of a session."""

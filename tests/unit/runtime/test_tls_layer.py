@@ -116,6 +116,38 @@ def test_plaintext_both_ways(size: int, cut: Cut) -> None:
         assert b"".join(b"".join(piece) for piece in pieces) == octets
 
 
+class Busy:
+    """A connection that first has to hear the peer before it can write, as in a renegotiation."""
+
+    def __init__(self, inner: ssl.SSLObject, refusals: int) -> None:
+        self._inner, self._refusals = inner, refusals
+
+    def write(self, octets: bytes) -> int:
+        if self._refusals:
+            self._refusals -= 1
+            raise ssl.SSLWantReadError
+        return self._inner.write(bytes(octets)[:3])
+
+    def read(self, length: int) -> bytes:
+        return self._inner.read(length)
+
+
+def test_what_cannot_be_written_yet_waits() -> None:
+    layer, peer = settled()
+    layer._object = cast("ssl.SSLObject", Busy(layer._object, 2))
+    layer.send([b"NOOP\r\n"])
+    layer.send([b"RSET\r\n"])
+    assert (layer.waiting, layer.written) == (12, 0)
+    peer.answer(layer.records_to_send())
+    assert peer.read() == b""
+    for waiting in (12, 0):
+        layer.receive(peer.write(b"2"))
+        assert layer.waiting == waiting
+    peer.answer(layer.records_to_send())
+    assert b"".join(peer.read() for _ in range(4)) == b"NOOP\r\nRSET\r\n"
+    assert layer.written == 12
+
+
 @CUTS
 def test_a_farewell(cut: Cut) -> None:
     layer, peer = settled()
@@ -476,6 +508,23 @@ def test_no_goodbye_without_tls() -> None:
     taken(link)
     link.say_goodbye()
     assert not link.unsent
+
+
+def test_what_waits_has_not_left() -> None:
+    """T10: octets that TLS could not take yet are unsent."""
+    link, peer = encrypted_link()
+    link.receive(peer.write(b"220 mx\r\n"))
+    link.connection.next_event()
+    assert link._tls is not None
+    link._tls._object = cast("ssl.SSLObject", Busy(link._tls._object, 1))
+    link.connection.send(Quit())
+    assert not link.collect()
+    assert link.connection.left_octets == 0
+    link.receive(peer.write(b"2"))
+    assert link.unsent
+    assert link.connection.left_octets == 0
+    taken(link)
+    assert link.connection.left_octets == len(b"QUIT\r\n")
 
 
 def test_a_link_in_clear() -> None:

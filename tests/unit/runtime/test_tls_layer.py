@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trustme

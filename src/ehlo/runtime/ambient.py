@@ -34,13 +34,12 @@ def make_id() -> str:
 def default_context() -> ssl.SSLContext:
     """Return the context used where the caller passes none: everything is verified.
 
-    It takes TLS 1.2 or later (RFC 8996), and no renegotiation.
+    It takes TLS 1.2 or later (RFC 8996).
     """
     import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
 
     context = ssl.create_default_context()
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    context.options |= ssl.OP_NO_RENEGOTIATION
     return context
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["TlsFacts"]
 
@@ -19,6 +23,8 @@ class TlsFacts:
         issuer: The common name of its issuer.
         names: The DNS names and IP addresses that the certificate is valid for.
         not_after: When the certificate expires, as in `Jun  1 12:00:00 2027 GMT`.
+        channel_bindings: What binds a SASL exchange to this very connection, by the names of the
+            types, the best first (RFC 5056).
     """
 
     version: str
@@ -28,3 +34,6 @@ class TlsFacts:
     issuer: str = ""
     names: tuple[str, ...] = ()
     not_after: str = ""
+    channel_bindings: Mapping[str, bytes] = field(
+        default_factory=dict[str, bytes], repr=False, hash=False
+    )

@@ -98,6 +98,7 @@ class Pump(asyncio.BufferedProtocol):
             with self.turn:
                 return await self.drive(dialogue, end=end)
         finally:
+            await self.stop_fetching()
             if self.link.connection.is_over and not self.turn.taken:
                 await self.close()
 

@@ -13,7 +13,7 @@ from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._state import TABLE, State
 from ehlo.reply import Reply
-from ehlo.secret import scrub
+from ehlo.secret import Mask
 from ehlo.text import printable
 from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ehlo.commands import Command
-    from ehlo.secret import Secret
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
     from ehlo.wire import ReplyLimits
@@ -118,7 +117,7 @@ class Connection:
         self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
-        self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
+        self._mask = Mask()  # of what was sent and must not be shown if echoed
         self._encoder = ContentEncoder()
         self._owed = 0  # octets that a BDAT command has announced
         self._counts_domains = False
@@ -290,7 +289,7 @@ class Connection:
         if command.verb in _COUNTED:
             self._count(command)
         elif command.secrets:
-            self._secrets += command.secrets
+            self._mask = self._mask.adding(command.secrets)
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 
@@ -455,7 +454,7 @@ class Connection:
         while not self.needs_data:
             ahead, self._ahead = self._ahead, None
             if isinstance(ahead, BadReply):
-                self._break(ahead.why, b"" if self._secrets else ahead.octets)
+                self._break(ahead.why, b"" if self._mask else ahead.octets)
             if ahead is None:
                 return self._closed()
             if self._in_flight:
@@ -512,7 +511,7 @@ class Connection:
         self._in_flight.popleft()
         self._in_flight_octets -= octets
         came = reply
-        if self._secrets or self._trace is not None:
+        if self._mask or self._trace is not None:
             scrubbed = self._told(reply)
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
@@ -611,8 +610,8 @@ class Connection:
 
     def _told(self, reply: Reply) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
-        if self._secrets:
-            lines = tuple(scrub(line, self._secrets) for line in reply.raw_lines)
+        if self._mask:
+            lines = tuple(map(self._mask.scrub, reply.raw_lines))
             reply = Reply(reply.code, lines)
         if self._trace is not None:
             last = len(reply.raw_lines) - 1

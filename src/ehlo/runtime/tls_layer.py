@@ -13,10 +13,11 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from ehlo.sasl.channel_binding import TLS_EXPORTER, TLS_SERVER_END_POINT, server_end_point
 from ehlo.tls import TlsFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["TlsLayer", "TlsSide"]
 
@@ -151,7 +152,23 @@ class TlsLayer:
             issuer=_common_name(certificate.get("issuer", ())),
             names=tuple(name for _, name in certificate.get("subjectAltName", ())),
             not_after=certificate.get("notAfter", ""),
+            channel_bindings=dict(self._channel_bindings()),
         )
+
+    def _channel_bindings(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the channel bindings there are, the best first.
+
+        `tls-unique` is not among them: it is broken in TLS 1.2 without an extension that cannot be
+        asked for here, and undefined in TLS 1.3.
+        """
+        if TLS_EXPORTER in ssl.CHANNEL_BINDING_TYPES:  # no Python has it yet
+            exported = self._object.get_channel_binding(TLS_EXPORTER)
+            if exported is not None:
+                yield TLS_EXPORTER, exported
+        certificate = self._object.getpeercert(binary_form=True)
+        hashed = None if certificate is None else server_end_point(certificate)
+        if hashed is not None:
+            yield TLS_SERVER_END_POINT, hashed
 
 
 def _common_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:

@@ -105,7 +105,7 @@ class SaslExchange:
         if self._rounds > ROUNDS_MAX:
             msg = f"there is no end to its challenges: {ROUNDS_MAX} were answered"
             raise BadChallenge(msg)
-        if len(reply.raw_lines) > 1 or not _BASE64.fullmatch(reply.raw_lines[0]):
+        if not _BASE64.fullmatch(_challenge(reply)):
             msg = "its challenge is not in Base64"
             raise BadChallenge(msg)
         if self._held is not None:
@@ -168,5 +168,9 @@ def _encoded(response: bytes | None) -> Secret | None:
     return None if response is None else Secret(b64encode(response).decode("ascii"))
 
 
+def _challenge(reply: Reply) -> bytes:
+    return b"\n".join(reply.raw_lines)  # more than one line is no Base64
+
+
 def _decoded(reply: Reply) -> bytes:
-    return b64decode(reply.raw_lines[0])
+    return b64decode(_challenge(reply))

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
+from ehlo.commands import AuthCancel, Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
@@ -118,6 +118,7 @@ class Connection:
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
         self._mask = Mask()  # of what was sent and must not be shown if echoed
+        self._is_raw = False  # whether the reply that is being looked at was left as it came
         self._encoder = ContentEncoder()
         self._owed = 0  # octets that a BDAT command has announced
         self._counts_domains = False
@@ -203,7 +204,20 @@ class Connection:
             self._ahead = self._parser.next_reply()
         except BadReply as exc:
             self._ahead = exc
+        if self._mask and isinstance(self._ahead, Reply):
+            self._ahead = self._scrubbed(self._ahead)
         return self._ahead
+
+    def _scrubbed(self, reply: Reply) -> Reply:
+        """Mask what a reply echoes of a secret, before a local variable can show it.
+
+        Two kinds are needed as they came: a challenge by its mechanism, and what EHLO announces.
+        """
+        awaited = self.awaited
+        verb = Verb.OTHER if awaited is None else awaited.verb
+        is_challenge = reply.is_intermediate and not isinstance(awaited, AuthCancel)
+        self._is_raw = verb in (_AUTH if is_challenge else _HELLO)
+        return reply if self._is_raw else _masked(reply, self._mask)
 
     @property
     def has_news(self) -> bool:
@@ -511,7 +525,7 @@ class Connection:
         self._in_flight.popleft()
         self._in_flight_octets -= octets
         came = reply
-        if self._mask or self._trace is not None:
+        if self._is_raw or self._trace is not None:
             scrubbed = self._told(reply)
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
@@ -610,9 +624,8 @@ class Connection:
 
     def _told(self, reply: Reply) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
-        if self._mask:
-            lines = tuple(map(self._mask.scrub, reply.raw_lines))
-            reply = Reply(reply.code, lines)
+        if self._is_raw:
+            reply = _masked(reply, self._mask)
         if self._trace is not None:
             last = len(reply.raw_lines) - 1
             for number, line in enumerate(reply.lines):
@@ -683,6 +696,10 @@ class Connection:
         raise RemoteProtocolError(msg, command=command, reply=reply)
 
 
+def _masked(reply: Reply, mask: Mask) -> Reply:
+    return Reply(reply.code, tuple(map(mask.scrub, reply.raw_lines)))
+
+
 def _nothing_unsent() -> int:
     return 0
 
@@ -698,6 +715,8 @@ _TEACHING: Final = frozenset(
 """The verbs whose success changes more than the state."""
 _END_OF_CONTENT: Final = EndOfContent()
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
+_AUTH: Final = frozenset({Verb.AUTH, Verb.AUTH_RESPONSE})
+_HELLO: Final = frozenset({Verb.EHLO, Verb.LHLO})
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
 # RFC 2033 section 4.1: the one is not spoken where the other is.
 _FOREIGN: Final = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, cast
@@ -77,8 +78,8 @@ class Bearer(Mechanism):
         yield self._header(channel) + self._credentials()
         yield self.LAST_WORDS
 
-    def _header(self, channel: Channel) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _header(self, channel: Channel) -> bytes: ...
 
     def _credentials(self) -> bytes:
         return b"auth=Bearer %b\x01\x01" % self.token.reveal().encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import AUTH_LINE_MAX, Auth, AuthCancel, AuthResponse
@@ -125,16 +126,14 @@ class SaslExchange:
             self._connection.abandon("the server accepted a cancelled SASL exchange")
             return
         try:
-            self._exchange.throw(Accepted())
+            with suppress(Accepted, StopIteration):
+                self._exchange.throw(Accepted())
+            self.has_succeeded = True
         except BadChallenge as exc:
             self._trouble = str(exc)
             self._is_unproven = isinstance(exc, ServerUnproven)
             self._connection.abandon("the server did not authenticate itself")
             self._connection.authenticated = False
-        except (Accepted, StopIteration):
-            self.has_succeeded = True
-        else:
-            self.has_succeeded = True
 
     def refusal(self, reply: Reply, tried: tuple[str, ...]) -> AuthenticationRefused:
         """Return the error for an exchange that has not succeeded.

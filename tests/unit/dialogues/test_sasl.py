@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from ehlo import (
     Anonymous,
@@ -320,9 +321,13 @@ def test_an_end_to_challenges_that_are_all_answered() -> None:
             yield b"y"
 
     class Talkative(Mechanism):
-        name = "PLAIN"  # type: ignore[assignment]
+        @property
+        @override
+        def name(self) -> str:
+            return "PLAIN"
 
-        def exchange(self, channel: Channel) -> Exchange:  # type: ignore[explicit-override] # noqa: ARG002
+        @override
+        def exchange(self, channel: Channel) -> Exchange:
             return answers()
 
     meeting = Meeting(options("PLAIN", sasl_fault="endless-challenges"))
@@ -522,9 +527,9 @@ def test_a_token_that_nobody_can_await() -> None:
 
 def test_a_future_may_be_awaited_as_well() -> None:
     class Future:
-        def __await__(self) -> Any:
+        def __await__(self) -> Generator[None, None, str]:
+            yield from ()
             return TOKEN
-            yield
 
     meeting = Meeting(options("XOAUTH2"))
     meeting.open(OAuth2(USER, lambda refresh: Future()))  # noqa: ARG005

@@ -15,7 +15,12 @@ from support.pickling import pickled
 
 PASSWORD = Secret("hunter2")
 CHANNEL = Channel()
-NAMES = {Plain: "PLAIN", Login: "LOGIN", CramMd5: "CRAM-MD5", Scram: "SCRAM-SHA-256"}
+NAMES: dict[Any, str] = {
+    Plain: "PLAIN",
+    Login: "LOGIN",
+    CramMd5: "CRAM-MD5",
+    Scram: "SCRAM-SHA-256",
+}
 NAMES |= {ScramPlus: "SCRAM-SHA-256-PLUS"}
 EACH = pytest.mark.parametrize("make", NAMES, ids=NAMES.values())
 
@@ -126,7 +131,7 @@ def test_the_length_of_a_trace() -> None:
 
 
 @EACH
-def test_the_name_is_the_registered_one(make: type) -> None:
+def test_the_name_is_the_registered_one(make: Any) -> None:
     assert make("ada", PASSWORD).name == NAMES[make]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 
@@ -65,7 +66,7 @@ def test_the_examples_of_the_rfcs(
 ) -> None:
     # The nonce of RFC 7677 is shorter than RFC 5802 section 9 would have it.
     monkeypatch.setattr(scram_module, "NONCE_MIN", 1)
-    monkeypatch.setattr(scram_module, "_NONCE", scram_module.re.compile(".+"))
+    monkeypatch.setattr(scram_module, "_NONCE", re.compile(".+"))
     exchange = Scram("user", PENCIL, hashed).exchange(channel(nonce))
     assert next(exchange) == first.encode()
     assert exchange.send(challenge.encode()) == final.encode()

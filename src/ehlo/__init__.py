@@ -31,6 +31,7 @@ from ehlo.errors import (
     Refused,
     RemoteProtocolError,
     SenderRefused,
+    ServerNotAuthenticated,
     SMTPError,
     Timeout,
     TlsFailed,
@@ -52,7 +53,20 @@ from ehlo.protocol import (
 from ehlo.proxy_header import ProxyHeader, ProxyVersion
 from ehlo.receipt import Receipt, Result, Timings
 from ehlo.reply import EnhancedStatus, Reply, Severity
-from ehlo.sasl import Credentials, Exchange, Mechanism, Password
+from ehlo.sasl import (
+    Anonymous,
+    BadChallenge,
+    Channel,
+    Credentials,
+    CredentialsLike,
+    Exchange,
+    External,
+    Mechanism,
+    OAuth2,
+    Password,
+    Token,
+    TokenCallback,
+)
 from ehlo.schedule import ByMode, DeliverBy
 from ehlo.secret import Secret
 from ehlo.timeouts import Timeouts
@@ -108,22 +122,31 @@ __all__ = [  # noqa: RUF022 - by topic
     # How
     "Cleartext",
     "ConnectOptions",
-    "Credentials",
     "Endpoint",
-    "Exchange",
     "Hello",
-    "Mechanism",
     "OnRefusal",
-    "Password",
     "Phase",
     "Pipelining",
     "Progress",
     "Protocol",
     "ProxyHeader",
     "ProxyVersion",
-    "Secret",
     "Timeouts",
     "Tls",
+    # Who one is
+    "Anonymous",
+    "BadChallenge",
+    "Channel",
+    "Credentials",
+    "CredentialsLike",
+    "Exchange",
+    "External",
+    "Mechanism",
+    "OAuth2",
+    "Password",
+    "Secret",
+    "Token",
+    "TokenCallback",
     # Seeing it
     "Entry",
     "Side",
@@ -157,6 +180,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "RemoteProtocolError",
     "SMTPError",
     "SenderRefused",
+    "ServerNotAuthenticated",
     "Timeout",
     "TlsFailed",
     "errors",

@@ -11,6 +11,7 @@
     │   ├── GreetingRefused                  ... instead of greeting
     │   ├── HelloRefused                     ... to EHLO and HELO
     │   ├── AuthenticationRefused            ... to AUTH
+    │   │   └── ServerNotAuthenticated           ... or did not prove who it is itself
     │   ├── SenderRefused                    ... to MAIL
     │   ├── RecipientsRefused                ... to RCPT; carries a reply for each recipient
     │   └── ContentRefused                   ... to DATA or to the content
@@ -58,6 +59,7 @@ __all__ = [
     "RemoteProtocolError",
     "SMTPError",
     "SenderRefused",
+    "ServerNotAuthenticated",
     "Timeout",
     "TlsFailed",
 ]
@@ -195,10 +197,30 @@ class AuthenticationRefused(Refused):
     Attributes:
         offered: The mechanisms that the server offered.
         tried: The mechanisms that were tried, in order.
+        oauth_error: What the server said about an OAuth token (RFC 7628 section 3.2.2), such as
+            `status` and `scope`; empty if it said nothing of the kind.
     """
 
-    offered: tuple[str, ...] = ()
-    tried: tuple[str, ...] = ()
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.offered: tuple[str, ...] = ()
+        self.tried: tuple[str, ...] = ()
+        self.oauth_error: Mapping[str, str] = {}
+
+
+class ServerNotAuthenticated(AuthenticationRefused):
+    """The server did not prove that it knows the password (RFC 5802 section 3).
+
+    It claims to have accepted the user, but is not the server that the password is for, or somebody
+    on the way speaks for it. The connection is given up.
+    """
 
 
 class SenderRefused(Refused):

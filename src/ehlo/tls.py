@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = ["TlsFacts", "TlsTrouble"]
@@ -32,6 +33,8 @@ class TlsFacts:
         not_after: When it expires, in UTC.
         serial: Its serial number in hexadecimal digits, upper case.
         fingerprint: The SHA-256 digest of the certificate in hexadecimal digits, lower case.
+        channel_bindings: What binds a SASL exchange to this very connection, by the names of the
+            types, the best first (RFC 5056).
     """
 
     version: str
@@ -45,6 +48,9 @@ class TlsFacts:
     not_after: datetime | None = None
     serial: str = ""
     fingerprint: str = ""
+    channel_bindings: Mapping[str, bytes] = field(
+        default_factory=dict[str, bytes], repr=False, hash=False
+    )
 
 
 class TlsTrouble(StrEnum):

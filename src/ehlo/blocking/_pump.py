@@ -112,7 +112,7 @@ class Pump:
         elif isinstance(need, Flush):
             self._flush(need.phase, is_answered=need.phase is Phase.CONTENT)
         else:
-            raise TypeError("an async iterable can be awaited by ehlo.asyncio alone")
+            raise TypeError("what is async can be awaited by ehlo.asyncio alone")
 
     # -- The three needs ---------------------------------------------------------------------
 

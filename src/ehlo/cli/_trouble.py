@@ -20,6 +20,7 @@ from ehlo.errors import (
     RecipientsRefused,
     RemoteProtocolError,
     SenderRefused,
+    ServerNotAuthenticated,
     SMTPError,
     Timeout,
     TlsFailed,
@@ -59,6 +60,10 @@ ADVICE: Final[Mapping[tuple[type[SMTPError], Phase | None], str]] = {
     (AuthenticationRefused, None): (
         "Check user and password (EHLO_PASSWORD); many providers want a password made for one "
         "application. `ehlo probe` shows the mechanisms."
+    ),
+    (ServerNotAuthenticated, None): (
+        "This is not the server that the password is for, or somebody on the way speaks for it. "
+        "Do not send it the password in another way."
     ),
     (CapabilityMissing, None): "`ehlo probe` shows what the server offers.",
     (SenderRefused, None): "The server may want a log-in first (--user), or another --from.",

@@ -60,20 +60,17 @@ class UpgradeTls:
 class Fetch:
     """Write what there is to write, and await `source.fetch()` unless `source.is_ready`.
 
-    Only dialogues that were given an async iterable have this need. A reply that arrives meanwhile
-    ends the need early; the fetch goes on then, and the dialogue will ask again. It has no deadline
-    but that of the call as a whole.
+    Only dialogues that were given an async iterable, or an async function for tokens, have this
+    need. A reply that arrives meanwhile ends the need early; the fetch goes on then, and the
+    dialogue will ask again. It has no deadline but that of the call as a whole.
 
     Attributes:
         source: What to wait for.
+        phase: What it is waited for in.
     """
 
     source: AsyncSource[object]
-
-    @property
-    def phase(self) -> Phase:
-        """Always `Phase.CONTENT`."""
-        return Phase.CONTENT
+    phase: Phase = Phase.CONTENT
 
 
 Need: TypeAlias = Flush | Receive | UpgradeTls | Fetch

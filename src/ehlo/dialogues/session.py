@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Ehlo, Helo, Lhlo, Quit, StartTls
@@ -19,13 +19,14 @@ from ehlo.errors import (
 )
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, Hello, Protocol, Tls, chosen
+from ehlo.sasl import Channel
 from ehlo.tls import TlsTrouble
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
 
 __all__ = ["Opening", "greet", "hello", "open_session", "quit_session", "start_tls"]
 
@@ -40,13 +41,15 @@ class Opening:
         hello: How to introduce the client; STARTTLS and credentials need `Hello.EHLO`.
         credentials: Whom to authenticate as; None for nobody.
         cleartext: Whether credentials may travel unencrypted.
+        channel: Where the server is, and where nonces come from; for authentication.
     """
 
     name: str
     tls: Tls
     hello: Hello = Hello.EHLO
-    credentials: Credentials | None = None
+    credentials: CredentialsLike | None = None
     cleartext: Cleartext = Cleartext.REFUSE
+    channel: Channel = field(default_factory=Channel)
 
     def __post_init__(self) -> None:
         """Read policies that were given as strings.
@@ -97,7 +100,7 @@ def _open(connection: Connection, opening: Opening) -> Dialogue[None]:
     if opening.tls in {Tls.STARTTLS, Tls.STARTTLS_IF_OFFERED}:
         yield from _encrypt(connection, opening)
     if opening.credentials is not None:
-        yield from authenticate(connection, opening.credentials, opening.cleartext)
+        yield from authenticate(connection, opening.credentials, opening.cleartext, opening.channel)
 
 
 def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:

@@ -7,13 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
+from ehlo.commands import AuthCancel, Bdat, EndOfContent, Greeting, Mail, Raw, Rcpt, Verb
 from ehlo.errors import CapabilityMissing, LocalProtocolError, RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._state import TABLE, State
 from ehlo.reply import Reply
-from ehlo.secret import scrub
+from ehlo.secret import Mask
 from ehlo.text import printable
 from ehlo.transcript import Side
 from ehlo.wire import BadReply, ContentEncoder, ReplyParser
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ehlo.commands import Command
-    from ehlo.secret import Secret
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
     from ehlo.wire import ReplyLimits
@@ -119,7 +118,8 @@ class Connection:
         self._in_flight: deque[tuple[Command, int]] = deque([(Greeting(), 0)])
         self._in_flight_octets = 0
         self._outgoing: list[bytes] = []
-        self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
+        self._mask = Mask()  # of what was sent and must not be shown if echoed
+        self._is_raw = False  # whether the reply that is being looked at was left as it came
         self._encoder = ContentEncoder()
         self._owed = 0  # octets that a BDAT command has announced
         self._counts_domains = False
@@ -206,7 +206,20 @@ class Connection:
             self._ahead = self._parser.next_reply()
         except BadReply as exc:
             self._ahead = exc
+        if self._mask and isinstance(self._ahead, Reply):
+            self._ahead = self._scrubbed(self._ahead)
         return self._ahead
+
+    def _scrubbed(self, reply: Reply) -> Reply:
+        """Mask what a reply echoes of a secret, before a local variable can show it.
+
+        Two kinds are needed as they came: a challenge by its mechanism, and what EHLO announces.
+        """
+        awaited = self.awaited
+        verb = Verb.OTHER if awaited is None else awaited.verb
+        is_challenge = reply.is_intermediate and not isinstance(awaited, AuthCancel)
+        self._is_raw = verb in (_AUTH if is_challenge else _HELLO)
+        return reply if self._is_raw else _masked(reply, self._mask)
 
     @property
     def has_news(self) -> bool:
@@ -292,7 +305,7 @@ class Connection:
         if command.verb in _COUNTED:
             self._count(command)
         elif command.secrets:
-            self._secrets += command.secrets
+            self._mask = self._mask.adding(command.secrets)
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 
@@ -457,7 +470,7 @@ class Connection:
         while not self.needs_data:
             ahead, self._ahead = self._ahead, None
             if isinstance(ahead, BadReply):
-                self._break(ahead.why, b"" if self._secrets else ahead.octets)
+                self._break(ahead.why, b"" if self._mask else ahead.octets)
             if ahead is None:
                 return self._closed()
             if self._in_flight:
@@ -514,7 +527,7 @@ class Connection:
         self._in_flight.popleft()
         self._in_flight_octets -= octets
         came = reply
-        if self._secrets or self._trace is not None:
+        if self._is_raw or self._trace is not None:
             scrubbed = self._told(reply)
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
@@ -613,9 +626,8 @@ class Connection:
 
     def _told(self, reply: Reply) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
-        if self._secrets:
-            lines = tuple(scrub(line, self._secrets) for line in reply.raw_lines)
-            reply = Reply(reply.code, lines)
+        if self._is_raw:
+            reply = _masked(reply, self._mask)
         if self._trace is not None:
             last = len(reply.raw_lines) - 1
             for number, line in enumerate(reply.lines):
@@ -687,6 +699,10 @@ class Connection:
         raise RemoteProtocolError(msg, command=command, reply=reply)
 
 
+def _masked(reply: Reply, mask: Mask) -> Reply:
+    return Reply(reply.code, tuple(map(mask.scrub, reply.raw_lines)))
+
+
 def _nothing_unsent() -> int:
     return 0
 
@@ -702,6 +718,8 @@ _TEACHING: Final = frozenset(
 """The verbs whose success changes more than the state."""
 _END_OF_CONTENT: Final = EndOfContent()
 _NOT_BY_SEND: Final = frozenset({Verb.GREETING, Verb.END_OF_CONTENT})
+_AUTH: Final = frozenset({Verb.AUTH, Verb.AUTH_RESPONSE})
+_HELLO: Final = frozenset({Verb.EHLO, Verb.LHLO})
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
 # RFC 2033 section 4.1: the one is not spoken where the other is.
 _FOREIGN: Final = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ehlo.transcript import Trace
 
-__all__ = ["LoggingTrace", "default_context", "make_id", "now", "traces"]
+__all__ = ["LoggingTrace", "default_context", "make_id", "make_nonce", "now", "traces"]
 
 _logger = logging.getLogger("ehlo")
 
@@ -28,6 +28,11 @@ def now() -> datetime:
 def make_id() -> str:
     """Return a fresh identifier: 32 hexadecimal digits of randomness."""
     return secrets.token_hex(16)
+
+
+def make_nonce() -> str:
+    """Return a fresh nonce: 24 random octets as 32 letters, digits, `-` and `_`."""
+    return secrets.token_urlsafe(24)
 
 
 @functools.cache

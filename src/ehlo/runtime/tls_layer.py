@@ -14,10 +14,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ehlo.runtime.certificate import read_certificate
+from ehlo.sasl.channel_binding import TLS_EXPORTER, TLS_SERVER_END_POINT, server_end_point
 from ehlo.tls import TlsFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["TlsLayer", "TlsSide"]
 
@@ -176,6 +177,7 @@ class TlsLayer:
             cipher=cipher,
             secret_bits=bits,
             verified=self._verifies and self.established,
+            channel_bindings=dict(self._channel_bindings()),
             **read_certificate(self._certificate()),
         )
 
@@ -183,6 +185,23 @@ class TlsLayer:
         if self.established:
             return self._object.getpeercert(binary_form=True)
         return _unaccepted_certificate(self._object)
+
+    def _channel_bindings(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the channel bindings there are, the best first.
+
+        `tls-unique` is not among them: it is broken in TLS 1.2 without an extension that cannot be
+        asked for here, and undefined in TLS 1.3.
+        """
+        if not self.established:
+            return
+        if TLS_EXPORTER in ssl.CHANNEL_BINDING_TYPES:  # no Python has it yet
+            exported = self._object.get_channel_binding(TLS_EXPORTER)
+            if exported is not None:
+                yield TLS_EXPORTER, exported
+        certificate = self._object.getpeercert(binary_form=True)
+        hashed = None if certificate is None else server_end_point(certificate)
+        if hashed is not None:
+            yield TLS_SERVER_END_POINT, hashed
 
 
 def _unaccepted_certificate(connection: object) -> bytes | None:

@@ -190,6 +190,50 @@ def test_facts_without_verification() -> None:
     assert facts.names == (HOST,)
 
 
+def test_the_channel_can_be_bound_to() -> None:
+    layer, _ = settled()
+    bindings = layer.facts().channel_bindings
+    certificate = layer._object.getpeercert(binary_form=True)
+    assert certificate is not None
+    assert bindings == {"tls-server-end-point": hashlib.sha256(certificate).digest()}
+    assert "tls-server-end-point" not in repr(layer.facts())
+
+
+class Exporting:
+    """An `ssl.SSLObject` of some future Python."""
+
+    def __init__(self, exported: bytes | None, certificate: bytes | None) -> None:
+        self._exported, self._certificate = exported, certificate
+
+    def get_channel_binding(self, kind: str) -> bytes | None:
+        assert kind == "tls-exporter"
+        return self._exported
+
+    def getpeercert(self, *, binary_form: bool) -> bytes | None:
+        assert binary_form
+        return self._certificate
+
+
+@pytest.mark.parametrize(
+    ("exported", "certificate", "bindings"),
+    [
+        (b"keys", None, {"tls-exporter": b"keys"}),
+        (None, None, {}),
+        (None, b"no certificate", {}),
+    ],
+)
+def test_the_exporter_comes_first_where_there_is_one(
+    exported: bytes | None,
+    certificate: bytes | None,
+    bindings: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ssl, "CHANNEL_BINDING_TYPES", ["tls-unique", "tls-exporter"])
+    layer = TlsLayer(without_checks(), None)
+    layer._object = Exporting(exported, certificate)  # type: ignore[assignment]
+    assert dict(layer._channel_bindings()) == bindings
+
+
 def test_facts_before_the_handshake() -> None:
     layer = TlsLayer(without_checks(), None)
     assert layer.facts() == TlsFacts("", "", 0)

@@ -5,13 +5,16 @@ like loopback, so that no exemption is made for it.
 """
 
 import ssl
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
+from typing_extensions import override
 
 import ehlo
+from ehlo.sasl import server_end_point
 from ehlo.testing import AuthChannel, Offer, Server, ServerOptions
 from support.colours import Colour
 from support.mitm import (
@@ -35,6 +38,7 @@ from support.tls import (
     LONG_AGO,
     another_authority,
     authority,
+    certificate_of,
     client_context,
     dated,
     self_signed,
@@ -267,6 +271,158 @@ def test_auth_not_offered_sends_nothing_unauthenticated(adapter: Colour) -> None
         with pytest.raises(ehlo.CapabilityMissing):
             send(adapter, url, tls="none", cleartext="allow-credentials")
         assert_nothing_leaked(eve, server)
+
+
+# -- SCRAM -----------------------------------------------------------------------------------------
+
+SCRAM = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
+
+
+def binding() -> dict[str, bytes]:
+    found = server_end_point(certificate_of(MAIL))
+    assert found is not None
+    return {"tls-server-end-point": found}
+
+
+def with_scram(*mechanisms: str) -> ServerOptions:
+    return ServerOptions(
+        users={"ada": PASSWORD},
+        mechanisms=mechanisms,
+        channel_bindings=binding(),
+        starttls=Offer.OFFERED,
+    )
+
+
+def trusted() -> ssl.SSLContext:
+    """Return the context of an attacker who has got a certificate that clients take."""
+    return serving(authority().issue_cert(MAIL))
+
+
+class Rewrite(Impersonate):
+    """Changes what the server says inside TLS."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        super().__init__(trusted())
+        self._change_reply = change
+
+    @override
+    def inside_from_server(self, octets: bytes) -> None:
+        super().inside_from_server(self._change_reply(octets))
+
+
+def assert_the_password_is_not_stolen(eve: ManInTheMiddle) -> None:
+    for confidential in CONFIDENTIAL:
+        assert confidential not in eve.heard
+        assert confidential not in eve.stolen
+
+
+def test_scram_works_without_an_attack(adapter: Colour) -> None:
+    with between(Attack(), with_scram(*SCRAM)) as (url, server, _):
+        assert send(adapter, url).accepted
+        assert server.wait_for_messages(1)[0].user == "ada"
+
+
+@pytest.mark.parametrize("mechanisms", [SCRAM, SCRAM[:1]])
+def test_scram_is_bound_to_the_tls_connection(adapter: Colour, mechanisms: tuple[str, ...]) -> None:
+    """The attacker even has a certificate for the server's name; passing SCRAM on is no use."""
+    with between(Impersonate(trusted()), with_scram(*mechanisms)) as (url, server, eve):
+        with pytest.raises(ehlo.AuthenticationRefused) as caught:
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+    assert caught.value.tried == ("SCRAM-SHA-256-PLUS",)
+    assert b"AUTH SCRAM-SHA-256-PLUS" in eve.stolen  # he saw it, and it was of no use
+
+
+def test_the_offer_of_channel_binding_stripped(adapter: Colour) -> None:
+    """The client says that it could have; the server, which did offer it, refuses."""
+    attack = Rewrite(lambda octets: octets.replace(b"SCRAM-SHA-256-PLUS ", b""))
+    with between(attack, with_scram(*SCRAM)) as (url, server, eve):
+        with pytest.raises(ehlo.AuthenticationRefused) as caught:
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+    assert caught.value.tried == ("SCRAM-SHA-256",)
+
+
+def test_the_channel_binding_changed(adapter: Colour) -> None:
+    """The client's last message is signed as a whole."""
+
+    class Change(Impersonate):
+        @override
+        def inside_from_client(self, octets: bytes) -> None:
+            try:
+                said = b64decode(octets.strip(), validate=True)
+            except ValueError:
+                said = b""
+            if said.startswith(b"c="):
+                header = b64encode(b"p=tls-server-end-point,," + binding()["tls-server-end-point"])
+                said = b"c=" + header + b"," + said.partition(b",")[2]
+                octets = b64encode(said) + b"\r\n"
+            super().inside_from_client(octets)
+
+    with between(Change(trusted()), with_scram(*SCRAM)) as (url, server, eve):
+        with pytest.raises(ehlo.AuthenticationRefused):
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+
+
+class Replay(Rewrite):
+    """Answers an authentication with what the server said in another one."""
+
+    recorded: ClassVar[list[bytes]] = []
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__(lambda octets: octets)
+        self._again = again
+        self._answers = iter(self.recorded)
+
+    @override
+    def inside_from_server(self, octets: bytes) -> None:
+        if octets.startswith((b"334 ", b"235 ")):
+            if self._again:
+                octets = next(self._answers, octets)
+            else:
+                self.recorded.append(octets)
+        super().inside_from_server(octets)
+
+
+def test_scram_replayed_to_the_client(adapter: Colour) -> None:
+    """The server's side of an exchange is good for one exchange: its nonce is part of it."""
+    Replay.recorded.clear()
+    options = with_scram("SCRAM-SHA-256")
+    with between(lambda: Replay(again=False), options) as (url, server, eve):
+        assert send(adapter, url).accepted
+        server.wait_for_messages(1)
+    assert len(Replay.recorded) == 3
+    with between(lambda: Replay(again=True), options) as (url, server, eve):
+        with pytest.raises((ehlo.AuthenticationRefused, ehlo.ServerNotAuthenticated)):
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda octets: octets.replace(b"334 ", b"235 2.7.0 ok\r\n334 ", 1),
+        lambda octets: b"235 2.7.0 ok\r\n" if octets.startswith(b"334 ") else octets,
+        lambda octets: octets.replace(b"334 dj", b"334 dk"),  # v= becomes w=
+    ],
+    ids=["too early", "instead", "another signature"],
+)
+def test_a_success_without_the_servers_proof(
+    adapter: Colour, change: Callable[[bytes], bytes]
+) -> None:
+    """A5: a 235 is no success of SCRAM."""
+    with between(Rewrite(change), with_scram("SCRAM-SHA-256")) as (url, server, eve):
+        with pytest.raises(
+            (ehlo.ServerNotAuthenticated, ehlo.AuthenticationRefused, ehlo.RemoteProtocolError)
+        ):
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
 
 
 # -- Certificates ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ checked against the surface itself: a new parameter has to be put into one of th
 
 import inspect
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,8 +20,17 @@ from hypothesis import strategies as st
 
 import ehlo
 import ehlo.blocking
-import ehlo.sasl
-from ehlo import Address, Attachment, Endpoint, Envelope, Mailbox, MailOptions, Message, commands
+from ehlo import (
+    Address,
+    Attachment,
+    Endpoint,
+    Envelope,
+    Mailbox,
+    MailOptions,
+    Message,
+    commands,
+    sasl,
+)
 from ehlo.dialogues import authenticate
 from ehlo.runtime.options import Settings
 from ehlo.testing import Server, ServerOptions
@@ -64,6 +74,7 @@ CHARACTERS = st.one_of(
 )
 TEXTS = st.one_of(st.sampled_from(PAYLOADS), st.text(CHARACTERS, max_size=16))
 ADA, BOB = Address("ada@example.org"), Address("bob@example.com")
+A_SECRET = ehlo.Secret("x")
 
 # -- Through which parameters ----------------------------------------------------------------------
 
@@ -80,7 +91,15 @@ def rcpt(recipient: ehlo.Recipient) -> bytes:
     return commands.Rcpt(recipient.address, recipient.options).wire()
 
 
-def credentials(auth: ehlo.Credentials, offered: bytes = b"PLAIN") -> bytes:
+CHANNEL = ehlo.Channel(
+    host="mail.example.org",
+    port=587,
+    bindings={"tls-server-end-point": b"1234"},
+    make_nonce=lambda: "fyko+d2lbbFgONRv9qkxdawL",
+)
+
+
+def credentials(auth: sasl.CredentialsLike, offered: bytes = b"PLAIN") -> bytes:
     """Return the lines of an authentication."""
     connection = ehlo.Connection()
     connection.receive_data(b"220 mx\r\n")
@@ -89,14 +108,20 @@ def credentials(auth: ehlo.Credentials, offered: bytes = b"PLAIN") -> bytes:
     connection.data_to_send()
     connection.receive_data(b"250-mx\r\n250 AUTH " + offered + b"\r\n")
     connection.next_event()
-    dialogue = authenticate(connection, auth, ehlo.Cleartext.ALLOW_CREDENTIALS)
+    allowed = ehlo.Cleartext.ALLOW_CREDENTIALS
+    dialogue = authenticate(connection, auth, allowed, CHANNEL)
     said = bytearray()
+    asks = offered in {b"LOGIN", b"CRAM-MD5"}
     for reply in (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n", b"235 2.7.0 ok\r\n"):
-        with suppress(StopIteration):
+        with suppress(StopIteration, ehlo.ServerNotAuthenticated):
             next(dialogue)
             said += b"".join(connection.data_to_send())
-            connection.receive_data(reply if b"LOGIN" in offered else b"235 2.7.0 ok\r\n")
+            connection.receive_data(reply if asks else b"235 2.7.0 ok\r\n")
     return bytes(said)
+
+
+def mechanism(one: sasl.Mechanism) -> bytes:
+    return credentials(one, one.name.encode())
 
 
 def from_url(url: str) -> bytes:
@@ -144,10 +169,26 @@ LINES: dict[str, Make] = {
     "ConnectOptions:name": ehlo_name,
     "Password:username": lambda text: credentials(ehlo.Password(text, "x")),
     "Password:password": lambda text: credentials(ehlo.Password("x", text), b"LOGIN"),
-    "sasl.Plain:username": lambda text: credentials(ehlo.Password(text, "x")),
-    "sasl.Plain:password": lambda text: credentials(ehlo.Password("x", text)),
-    "sasl.Login:username": lambda text: credentials(ehlo.Password(text, "x"), b"LOGIN"),
-    "sasl.Login:password": lambda text: credentials(ehlo.Password("x", text), b"LOGIN"),
+    "OAuth2:username": lambda text: credentials(ehlo.OAuth2(text, "x"), b"XOAUTH2"),
+    "OAuth2.bearing:token": lambda text: mechanism(
+        ehlo.OAuth2("x", "x").bearing(ehlo.Secret(text))[0]
+    ),
+    "External:authzid": lambda text: mechanism(ehlo.External(text)),
+    "Anonymous:trace": lambda text: mechanism(ehlo.Anonymous(text)),
+    "sasl.Plain:username": lambda text: mechanism(sasl.Plain(text, A_SECRET)),
+    "sasl.Plain:password": lambda text: mechanism(sasl.Plain("x", ehlo.Secret(text))),
+    "sasl.Login:username": lambda text: mechanism(sasl.Login(text, A_SECRET)),
+    "sasl.Login:password": lambda text: mechanism(sasl.Login("x", ehlo.Secret(text))),
+    "sasl.CramMd5:username": lambda text: mechanism(sasl.CramMd5(text, A_SECRET)),
+    "sasl.CramMd5:password": lambda text: mechanism(sasl.CramMd5("x", ehlo.Secret(text))),
+    "sasl.Scram:username": lambda text: mechanism(sasl.Scram(text, A_SECRET)),
+    "sasl.Scram:password": lambda text: mechanism(sasl.Scram("x", ehlo.Secret(text))),
+    "sasl.ScramPlus:username": lambda text: mechanism(sasl.ScramPlus(text, A_SECRET)),
+    "sasl.ScramPlus:password": lambda text: mechanism(sasl.ScramPlus("x", ehlo.Secret(text))),
+    "sasl.OAuthBearer:username": lambda text: mechanism(sasl.OAuthBearer(text, A_SECRET)),
+    "sasl.OAuthBearer:token": lambda text: mechanism(sasl.OAuthBearer("x", ehlo.Secret(text))),
+    "sasl.XOAuth2:username": lambda text: mechanism(sasl.XOAuth2(text, A_SECRET)),
+    "sasl.XOAuth2:token": lambda text: mechanism(sasl.XOAuth2("x", ehlo.Secret(text))),
     "Secret:value": lambda text: line(commands.AuthResponse(ehlo.Secret(text))),
     "commands.Auth:mechanism": lambda text: line(commands.Auth(text)),
     "commands.Auth:initial_response": lambda text: line(commands.Auth("PLAIN", ehlo.Secret(text))),
@@ -239,6 +280,10 @@ ELSEWHERE: Mapping[str, str] = {
     "Connection:without": "compared with what a server said",
     "Connection.abandon:why": "for errors and the trace",
     "Connection.receive_data:data": "what a server said",
+    "Channel:bindings": "what a TLS connection is known by",
+    "Channel:host": "from an Endpoint",
+    "Channel:make_nonce": "a source of randomness",
+    "Channel:offered": "what a server said",
     "Endpoint:host": "looked up; see test_a_host_stays_in_its_place",
     "Endpoint:password": "a Secret; see Password",
     "Endpoint:path": "a file of the system",
@@ -247,6 +292,7 @@ ELSEWHERE: Mapping[str, str] = {
     "Receipt:message_id": "what was sent",
     "Reply:raw_lines": "what a server said",
     "Reply.of:lines": "what a server said",
+    "TlsFacts:channel_bindings": "what OpenSSL said",
     "TlsFacts:cipher": "what OpenSSL said",
     "TlsFacts:fingerprint": "what OpenSSL said",
     "TlsFacts:issuer": "what a certificate says",
@@ -258,6 +304,8 @@ ELSEWHERE: Mapping[str, str] = {
     "Trace.line:text": "for people",
     "Transcript.content:octets": "what was sent",
     "Transcript.line:text": "for people",
+    "sasl.saslprep:text": "returned to whoever asked",
+    "sasl.server_end_point:certificate": "what a server said",
     "commands.Auth:hidden": "looked for in what a server says",
     "commands.AuthResponse:hidden": "looked for in what a server says",
     "blocking.connect:server": "a URL; see Endpoint.from_url",
@@ -320,7 +368,7 @@ def surface() -> Iterator[str]:
     for module, prefix in (
         (ehlo, ""),
         (commands, "commands."),
-        (ehlo.sasl, "sasl."),
+        (sasl, "sasl."),
         (ehlo.blocking, "blocking."),
     ):
         for name in module.__all__:
@@ -407,7 +455,7 @@ def test_nothing_that_is_passed_ends_a_line(name: str, text: str) -> None:  # I1
     assert not controls_in("".join(lines))
     if "AUTH" not in lines[0]:
         assert len(lines) == 1
-    assert all(re.fullmatch("[A-Za-z0-9+/=]+", line) for line in lines[1:])
+    assert all(re.fullmatch(r"[A-Za-z0-9+/=]+|\*", line) for line in lines[1:])
 
 
 @pytest.mark.parametrize("name", HEADERS | FIELD_NAMES)
@@ -448,6 +496,28 @@ def test_nothing_that_is_passed_ends_the_content(name: str, text: str) -> None: 
     assert lines[-2:] == [b".", b""]
     assert b"\n" not in octets.replace(b"\r\n", b"")
     assert b"\r" not in octets.replace(b"\r\n", b"")
+
+
+SEPARATORS = {b"PLAIN": b"\0", b"XOAUTH2": b"\1", b"OAUTHBEARER": b"\1", b"SCRAM-SHA-256": b","}
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name.startswith("sasl.")])
+@given(text=TEXTS)
+@example(text="x\0y")
+@example(text="x\1auth=Bearer eve")
+@example(text="x,a=eve")
+@example(text="x=2Cy")
+def test_no_field_of_a_sasl_message_moves(name: str, text: str) -> None:  # A7
+    """There are as many separators as with a harmless value."""
+    usual = LINES[name]("x").split()
+    try:
+        words = LINES[name](text).split()
+    except REFUSALS:
+        return
+    separator = SEPARATORS.get(usual[1])
+    if separator is not None:
+        found = b64decode(words[2]).count(separator)
+        assert found == b64decode(usual[2]).count(separator)
 
 
 # -- On a real server ------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def spellings(secret: str) -> dict[str, str]:
     }
     for before in range(3):
         found[f"in Base64, behind {before} octets"] = _core(octets, before)
-    return {text: name for name, text in found.items()}
+    return {text: name for name, text in reversed(found.items())}
 
 
 def _core(octets: bytes, before: int) -> str:

@@ -14,7 +14,13 @@ ODD_PASSWORD: Final = "Pässwörter/sind=voll+Überraschung"
 """One that must be encoded everywhere: beyond ASCII, with what URLs and Base64 use."""
 TOKEN: Final = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGE"
 """A bearer token."""
-OLD: Final = ("tanstaaf", "hunter2", "swordfish")
+OLD: Final = (
+    "tanstaaf",
+    "hunter2",
+    "swordfish",
+    "correct horse battery staple",
+    "ya29.the-token",
+)
 """Passwords of examples in RFCs and folklore that tests use."""
 
 SECRETS: Final = (PASSWORD, ODD_PASSWORD, TOKEN, *OLD)

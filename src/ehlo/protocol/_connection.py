@@ -470,7 +470,9 @@ class Connection:
         while not self.needs_data:
             ahead, self._ahead = self._ahead, None
             if isinstance(ahead, BadReply):
-                self._break(ahead.why, b"" if self._mask else ahead.octets)
+                why, octets = ahead.why, b"" if self._mask else ahead.octets
+                del ahead  # it may hold an echoed secret, and tracebacks show local variables
+                self._break(why, octets)
             if ahead is None:
                 return self._closed()
             if self._in_flight:

@@ -108,7 +108,12 @@ class Settings:
         context = options.get("ssl_context")
         credentials = options.get("auth") or _from_url(endpoint)
         if credentials is not None:
-            require_credentials(credentials)
+            try:
+                require_credentials(credentials)
+            except TypeError:
+                del credentials  # it may be a password, and tracebacks show local variables
+                options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
+                raise
         if name is not None:
             Ehlo(name)  # refuses what is no EHLO name
         cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))

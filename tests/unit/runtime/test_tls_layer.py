@@ -230,6 +230,7 @@ def test_the_exporter_comes_first_where_there_is_one(
 ) -> None:
     monkeypatch.setattr(ssl, "CHANNEL_BINDING_TYPES", ["tls-unique", "tls-exporter"])
     layer = TlsLayer(without_checks(), None)
+    layer.established = True
     layer._object = Exporting(exported, certificate)  # type: ignore[assignment]
     assert dict(layer._channel_bindings()) == bindings
 

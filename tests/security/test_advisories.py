@@ -105,6 +105,28 @@ ADVISORIES = (
             f"{MITM}::test_another_certificate",
         ),
     ),
+    # Authentication
+    Advisory(
+        "GHSA-98qh-xjc8-98pq",
+        "pgjdbc let a server choose how many iterations of SCRAM it would compute",
+        (
+            "tests/security/test_hostile.py::test_iterations_are_bounded_both_ways",
+            "tests/unit/sasl/test_scram.py::test_a_first_message_that_is_not_answered",
+        ),
+    ),
+    Advisory(
+        "net-imap #654",
+        "Ruby's Net::IMAP let a server choose how many iterations of SCRAM it would compute",
+        ("tests/security/test_hostile.py::test_iterations_are_bounded_both_ways",),
+    ),
+    Advisory(
+        "MailKit's RedactSecrets",
+        "a log shows what is authenticated with, unless it is made not to",
+        (
+            f"{AUTH}::test_no_secret_shows",
+            "tests/security/test_secrets.py::test_the_watch_sees_the_whole_run",
+        ),
+    ),
     # What is sent
     Advisory("bpo-43124", "smtplib: CR LF in the EHLO name and in arguments", CRLF),
     Advisory("GHSA-v3q9-hj7j-63hq", "aiosmtplib: CR LF in addresses and parameters", CRLF),

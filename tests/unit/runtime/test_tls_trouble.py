@@ -48,7 +48,7 @@ def failed(facts: TlsFacts | None = None, beginning: bytes = b"", **said: Any) -
     ],
 )
 def test_a_certificate_that_is_no_good(code: int, reason: TlsTrouble, words: str) -> None:
-    said = {"verify_code": code, "verify_message": "what OpenSSL says"}
+    said: dict[str, Any] = {"verify_code": code, "verify_message": "what OpenSSL says"}
     error = failed(FACTS, **said)
     assert error.reason is reason
     assert words in str(error)

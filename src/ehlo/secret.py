@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Final, NoReturn, final
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 
 from typing_extensions import override
 
@@ -101,11 +101,11 @@ class Mask:
         secrets: What must not be seen.
     """
 
-    __slots__ = ("_pattern", "_secrets")
+    __slots__ = ("_forms", "_secrets")
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._secrets = frozenset(secrets)
-        self._pattern = _pattern_of(self._secrets)
+        self._forms = _forms_of(self._secrets)
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
@@ -130,9 +130,10 @@ class Mask:
         Returns:
             The octets with each of them replaced by `***`.
         """
-        if self._pattern is None:
-            return octets
-        return self._pattern.sub(MASK.encode(), octets)
+        for form, pattern in self._forms:
+            if form in octets:  # each reply is looked at, and hardly any holds a secret
+                octets = pattern.sub(MASK.encode(), octets)
+        return octets
 
 
 _LONG: Final = 8
@@ -156,33 +157,38 @@ def scrub(octets: bytes, secrets: Iterable[Secret]) -> bytes:
     return Mask(secrets).scrub(octets)
 
 
-def _pattern_of(secrets: Iterable[Secret]) -> re.Pattern[bytes] | None:
+_Form: TypeAlias = "tuple[bytes, re.Pattern[bytes]]"
+"""Octets, and the pattern that masks them where they are found."""
+
+
+def _forms_of(secrets: Iterable[Secret]) -> tuple[_Form, ...]:
     values = [secret.reveal().encode("utf-8", "replace") for secret in secrets]
     found = {form for value in values for form in (*_as_it_is(value), *_in_base64(value))}
-    if not found:
-        return None
     # One may be part of another: the longest first.
-    forms: list[bytes] = sorted(found, key=len, reverse=True)
-    return re.compile(b"|".join(forms))
+    return tuple(sorted(found, key=_length, reverse=True))
 
 
-def _as_it_is(octets: bytes) -> Iterator[bytes]:
+def _length(form: _Form) -> int:
+    return len(form[0])
+
+
+def _as_it_is(octets: bytes) -> Iterator[_Form]:
     """Yield a pattern for octets that stand there as they are, unless they are too few."""
     if len(octets) >= _LONG:
-        yield re.escape(octets)
+        yield octets, re.compile(re.escape(octets))
     elif len(octets) >= _SHORTEST:
-        yield b"(?<![0-9A-Za-z])" + re.escape(octets) + b"(?![0-9A-Za-z])"
+        yield octets, re.compile(b"(?<![0-9A-Za-z])" + re.escape(octets) + b"(?![0-9A-Za-z])")
 
 
-def _in_base64(octets: bytes) -> Iterator[bytes]:
+def _in_base64(octets: bytes) -> Iterator[_Form]:
     """Yield patterns for octets in the midst of others in Base64: three, by where they begin.
 
     The characters at both ends may be made of other octets as well; they are masked with the rest.
     """
+    edge = b"[0-9A-Za-z+/]?"
     for before in range(3):
-        whole = b64encode(bytes(before) + octets)
         start = -(-before * 8 // 6)
         end = (before + len(octets)) * 8 // 6
-        if end - start >= _BASE64_SHORTEST:
-            edge = b"[0-9A-Za-z+/]?"
-            yield edge + re.escape(whole[start:end]) + edge + b"={0,2}"
+        form = b64encode(bytes(before) + octets)[start:end]
+        if len(form) >= _BASE64_SHORTEST:
+            yield form, re.compile(edge + re.escape(form) + edge + b"={0,2}")

@@ -27,7 +27,7 @@ from ehlo.dialogues import Opening, authenticate, open_session
 from ehlo.policies import Cleartext
 from ehlo.sasl import Mechanism, saslprep
 from ehlo.sasl.bearer import read_error
-from ehlo.sasl.saslprep import Unassigned
+from ehlo.sasl.preparation import Unassigned
 from ehlo.secret import scrub
 from ehlo.testing import ServerConnection, ServerOptions, converse
 from support.frames import assert_hidden, shown

@@ -28,7 +28,7 @@ from ehlo.sasl.mechanism import (
     ServerUnproven,
 )
 from ehlo.sasl.plain import Plain
-from ehlo.sasl.saslprep import saslprep
+from ehlo.sasl.preparation import Unassigned, saslprep
 from ehlo.sasl.scram import Scram, ScramHash, ScramPlus
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "ServerUnproven",
     "Token",
     "TokenCallback",
+    "Unassigned",
     "XOAuth2",
     "is_credentials",
     "require_credentials",

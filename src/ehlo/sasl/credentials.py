@@ -83,10 +83,11 @@ class Password(Credentials):
     def __init__(self, username: str, password: str | Secret) -> None:
         # A traceback with locals must not show the text: from here on there is only the secret.
         password, fault = _concealed("a password", password)
-        if fault:
-            raise TypeError(fault)
+        # Set before anything is refused: a traceback with locals shows this object as well.
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "password", password)
+        if fault:
+            raise TypeError(fault)
         check_identity(username, password)
 
     @override
@@ -175,11 +176,11 @@ class OAuth2:
     def __init__(self, username: str, token: Token | TokenCallback) -> None:
         callback = token if callable(token) else None
         token, fault = (_NOTHING, "") if callable(token) else _concealed("a token", token)
-        if fault:
-            raise TypeError(f"{fault}; or it is a function")
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "token", None if callback else token)
         object.__setattr__(self, "callback", callback)
+        if fault:
+            raise TypeError(f"{fault}; or it is a function")
         check_username(username)
         if callback is None:
             check_token(token)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from ehlo.secret import Secret
@@ -19,8 +18,6 @@ __all__ = ["Accepted", "BadChallenge", "Channel", "Exchange", "Mechanism", "Serv
 
 Exchange: TypeAlias = Generator[bytes | None, bytes, None]
 """Yields responses (first the initial one, or None), is sent challenges."""
-
-_NO_BINDINGS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ class Channel:
     port: int = 0
     offered: tuple[str, ...] = ()
     encrypted: bool = False
-    bindings: Mapping[str, bytes] = field(default=_NO_BINDINGS, repr=False, hash=False)
+    bindings: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False, hash=False)
     make_nonce: Callable[[], str] | None = field(default=None, repr=False)
 
 

@@ -15,7 +15,7 @@ from ehlo.policies import chosen
 from ehlo.sasl.digests import Digest, hashed, keyed, same, stretched
 from ehlo.sasl.identity import check_identity, saslname
 from ehlo.sasl.mechanism import Accepted, BadChallenge, Mechanism, ServerUnproven
-from ehlo.sasl.saslprep import Unassigned, prepared, saslprep
+from ehlo.sasl.preparation import Unassigned, prepared, saslprep
 from ehlo.secret import Secret
 
 if TYPE_CHECKING:

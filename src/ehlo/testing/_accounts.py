@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from ehlo.errors import InvalidInput
-from ehlo.sasl.saslprep import Unassigned, prepared, saslprep
+from ehlo.sasl.preparation import Unassigned, prepared, saslprep
 from ehlo.secret import Secret
 from ehlo.testing._grammar import Declined, Refusal
 

@@ -30,7 +30,7 @@ from ehlo import (
     Transcript,
 )
 from ehlo.commands import Verb
-from ehlo.dialogues import Fetch, Opening, authenticate, open_session
+from ehlo.dialogues import Fetch, Opening, authenticate, hello, open_session
 from ehlo.errors import SMTPError
 from ehlo.sasl import CramMd5, Exchange, Mechanism, OAuthBearer, Scram, ScramPlus
 from ehlo.testing import Close, Quirk, SaslFault, ServerConnection, ServerOptions, converse
@@ -208,6 +208,16 @@ def test_tls_tells_the_channel_bindings() -> None:
     first = in_base64(f"p=tls-exporter,,n=u,r={'n' * 24}")
     with pytest.raises(AuthenticationRefused):
         run(dialogue, connection, f"C: AUTH SCRAM-SHA-256-PLUS {first}\nS: 535 no")
+
+
+def test_what_ehlo_announces_is_read_as_it_came() -> None:
+    """A8: a password that is a keyword is masked for people, and not for the client."""
+    meeting = Meeting(options("PLAIN", users={USER: "PIPELINING"}))
+    meeting.open(Password(USER, "PIPELINING"))
+    dialogue = hello(meeting.connection, "client.example.org")
+    converse(dialogue, meeting.connection, meeting.server)
+    assert meeting.connection.capabilities.pipelining
+    assert [entry.text for entry in meeting.transcript.entries].count("250-***") == 1
 
 
 # -- Refusals --------------------------------------------------------------------------------------

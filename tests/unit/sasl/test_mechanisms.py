@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from ehlo import Anonymous, BadChallenge, Channel, External, InvalidInput, Secret
 from ehlo.sasl import CramMd5, Exchange, Login, Mechanism, Plain, Scram, ScramPlus
@@ -164,9 +165,13 @@ def test_what_no_mechanism_can_carry(  # A7
 class Minimal(Mechanism):
     """A mechanism that says as little about itself as it may."""
 
-    name = "X-MINIMAL"  # type: ignore[assignment]
+    @property
+    @override
+    def name(self) -> str:
+        return "X-MINIMAL"
 
-    def exchange(self, channel: Channel) -> Exchange:  # type: ignore[explicit-override]
+    @override
+    def exchange(self, channel: Channel) -> Exchange:
         yield channel.host.encode()
 
 

@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from ehlo import InvalidInput, Secret
-from ehlo.sasl.saslprep import Unassigned, prepared, saslprep
+from ehlo.sasl.preparation import Unassigned, prepared, saslprep
 
 
 @pytest.mark.parametrize(

@@ -60,22 +60,25 @@ class UpgradeTls:
 class Fetch:
     """Write what there is to write, and await `source.fetch()` unless `source.is_ready`.
 
-    Only dialogues that were given an async iterable have this need. `Connection.has_news` ends it
-    early; the fetch goes on then, and the dialogue will ask again. How long the source takes is the
-    caller's affair, so there is no deadline but that of a reply that is due meanwhile.
+    Only dialogues that were given an async iterable, or an async function for tokens, have this
+    need. `Connection.has_news` ends it early; the fetch goes on then, and the dialogue will ask
+    again. How long the source takes is the caller's affair, so there is no deadline but that of a
+    reply that is due meanwhile, and that of the call as a whole.
 
     Attributes:
         source: What to wait for.
         awaited: The phase of the reply that is due meanwhile; None if none is.
+        during: What it is waited for in, if no reply is due.
     """
 
     source: AsyncSource[object]
     awaited: Phase | None = None
+    during: Phase = Phase.CONTENT
 
     @property
     def phase(self) -> Phase:
         """What a failure meanwhile is about."""
-        return self.awaited or Phase.CONTENT
+        return self.awaited or self.during
 
 
 Need: TypeAlias = Flush | Receive | UpgradeTls | Fetch

@@ -143,7 +143,7 @@ class Sending(Facts):
         if command.verb in _COUNTED:
             self._count(command)
         elif command.secrets:
-            self._secrets += command.secrets
+            self._mask = self._mask.adding(command.secrets)
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 

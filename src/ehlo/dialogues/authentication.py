@@ -54,7 +54,11 @@ def authenticate(
         LocalProtocolError: SCRAM has no source of nonces.
         TypeError: These are no credentials.
     """
-    require_credentials(credentials)
+    try:
+        require_credentials(credentials)
+    except TypeError:
+        del credentials  # it may be a password, and tracebacks show local variables
+        raise
     may_expose = connection.encrypted or (
         chosen(Cleartext, cleartext) is Cleartext.ALLOW_CREDENTIALS
     )

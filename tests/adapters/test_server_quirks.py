@@ -567,17 +567,15 @@ def test_12_nothing_is_sent_unasked(adapter: Colour, quirk: Quirk) -> None:
 
 @dataclass(frozen=True)
 class Bearer:
-    """A mechanism, and credentials for it alone, as a caller may write them."""
+    """A mechanism as a caller may write it, to be used as credentials for it alone."""
 
     name: str
     first: bytes
     last: bytes
     hidden: tuple[ehlo.Secret, ...] = ()
+    exposes_secret: bool = True
 
-    def mechanisms(self) -> list[ehlo.Mechanism]:
-        return [self]
-
-    def exchange(self) -> ehlo.Exchange:
+    def exchange(self, _channel: ehlo.Channel) -> ehlo.Exchange:
         yield self.first
         yield self.last
 

@@ -34,7 +34,7 @@ from ehlo import (
 from ehlo.dialogues import authenticate
 from ehlo.runtime.options import Settings
 from ehlo.testing import Server, ServerOptions
-from ehlo.wire import ContentEncoder
+from ehlo.wire import Framing, encode_whole
 from support.colours import Colour, colour
 from support.hostile import CONTROL_CHARACTERS, HARMLESS, controls_in
 
@@ -252,7 +252,7 @@ FIELD_NAMES: dict[str, Make] = {
 
 
 def encoded(content: str) -> bytes:
-    return ContentEncoder().encode_whole(content.encode("utf-8", "surrogatepass"))
+    return encode_whole(content.encode("utf-8", "surrogatepass"), Framing.DATA)
 
 
 CONTENTS: dict[str, Make] = {

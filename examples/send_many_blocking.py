@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def letters(recipients: list[str]) -> Iterator[ehlo.Message]:
+def sort_out(texts: list[str]) -> Iterator[ehlo.Address]:
+    """Tell addresses from what is none, before anything is sent.
+
+    Whatever a source of messages raises ends the loop, and a message with a wrong address raises.
+    """
+    for text in texts:
+        try:
+            yield ehlo.Address(text)
+        except ehlo.InvalidAddress as error:
+            print(f"left out: {error}")
+
+
+def letters(recipients: list[ehlo.Address]) -> Iterator[ehlo.Message]:
     """Make one message for each recipient, no earlier than it is sent."""
     for recipient in recipients:
         yield ehlo.Message(
@@ -37,8 +49,9 @@ def became(result: ehlo.Result) -> str:
     return "later" if error.retry_safe else "failed"
 
 
-def send_all(recipients: list[str], url: str, pipelining: str) -> Counter[str]:
+def send_all(texts: list[str], url: str, pipelining: str) -> Counter[str]:
     """Send to all; return how many fared how."""
+    recipients = list(sort_out(texts))
     counted: Counter[str] = Counter()
     try:
         for result in ehlo.blocking.send_many(letters(recipients), url, pipelining=pipelining):
@@ -49,7 +62,8 @@ def send_all(recipients: list[str], url: str, pipelining: str) -> Counter[str]:
     except ehlo.SMTPError as error:
         print(f"no connection, the rest was not begun: {error}")
         counted["not begun"] = len(recipients) - counted.total()
-    return counted
+    counted["no address"] = len(texts) - len(recipients)
+    return +counted  # without what there was none of
 
 
 def main(url: str, pipelining: str = "transaction") -> None:

@@ -42,7 +42,8 @@ class Pump:
 
     async def _meet(self, need: Need) -> ehlo.SMTPError | None:
         """Meet one need within its deadline; return what went wrong."""
-        seconds = None if isinstance(need, Fetch) else self._timeouts.of(need.phase)
+        phase = need.awaited if isinstance(need, Fetch) else need.phase  # a source may be slow
+        seconds = None if phase is None else self._timeouts.of(phase)
         with trio.move_on_after(math.inf if seconds is None else seconds):
             try:
                 if isinstance(need, UpgradeTls):

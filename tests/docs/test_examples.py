@@ -121,6 +121,17 @@ def test_send_many_blocking_when_it_fails(
     assert said in capsys.readouterr().out
 
 
+def test_send_many_blocking_with_a_wrong_address(
+    docs_servers: Servers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["a@example.com", "bob@exa mple", "nobody@example.com", "c@example.com"]
+    counted = load("send_many_blocking").send_all(texts, docs_servers.plain.url, "transaction")
+    assert counted == {"accepted": 2, "failed": 1, "no address": 1}
+    said = capsys.readouterr().out
+    assert said.startswith("left out: not an address: ")
+    assert "nobody@example.com: failed, " in said
+
+
 def test_send_many_asyncio(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
     load("send_many_asyncio").main(docs_servers.plain.url)
     said = capsys.readouterr().out.splitlines()

@@ -397,16 +397,59 @@ def test_an_error_in_the_loop_of_an_event_loop(level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_session_is_busy_in_the_meantime(adapter: Colour, level: str) -> None:
+def test_the_session_is_free_between_results(adapter: Colour, level: str) -> None:
+    """Where no reply is due: at the levels below continuous, and with a window of one message."""
     with Server() as server, adapter.connect(server.url, pipelining=level) as session:
         for result in session.send_many(pairs(3), depth=1):
-            with pytest.raises(ehlo.LocalProtocolError, match="busy"):
-                session.noop()
-            with pytest.raises(ehlo.LocalProtocolError, match="busy"):
-                list(session.send_many(pairs(1)))
             assert result.outcome is Outcome.ACCEPTED
-        assert session.noop().is_positive
-    assert numbers(server) == [0, 1, 2]
+            assert session.noop().is_positive
+            assert [it.outcome for it in session.send_many(pairs(1))] == [Outcome.ACCEPTED]
+            assert session.is_idle
+    assert numbers(server) == [0, 0, 1, 0, 2, 0]
+
+
+def test_the_session_is_busy_while_messages_are_under_way(adapter: Colour) -> None:
+    """A reply that is due to one of them must not be taken for that to something else."""
+    answers = {"MAIL FROM:<ada+2@example.org>": (Wait("go"), Usual())}
+    options = ServerOptions(capabilities=CHUNKING, answers=answers)
+    with Server(options) as server:
+        with adapter.connect(server.url, pipelining="continuous") as session:
+            batch = session.send_many(pairs(4))
+            for _ in range(2):
+                assert next(batch).outcome is Outcome.ACCEPTED
+                with pytest.raises(ehlo.LocalProtocolError, match="busy"):
+                    session.noop()
+                with pytest.raises(ehlo.LocalProtocolError, match="replies are due"):
+                    list(session.send_many(pairs(1)))
+            server.release("go")
+            assert [result.outcome for result in batch] == [Outcome.ACCEPTED] * 2
+            assert session.noop().is_positive
+    assert numbers(server) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("level", ["none", "transaction"])
+def test_a_transaction_of_the_callers_own_between_results(adapter: Colour, level: str) -> None:
+    """One that was begun and left open is reset: the next message has nothing to do with it."""
+    with Server() as server, adapter.connect(server.url, pipelining=level) as session:
+        for _ in session.send_many(pairs(2)):
+            session.mail("eve@example.org")
+        assert session.is_idle
+    assert [(message.sender, message.recipients) for message in server.messages] == [
+        (f"ada+{number}@example.org", (f"bob{number}@example.com",)) for number in range(2)
+    ]
+
+
+@pytest.mark.parametrize("level", ["none", "transaction"])
+def test_a_session_that_is_ended_between_results(adapter: Colour, level: str) -> None:
+    told: list[ehlo.Result] = []
+    with Server() as server, adapter.connect(server.url, pipelining=level) as session:
+        batch = session.send_many(pairs(3))
+        told.append(next(batch))
+        session.quit()
+        with pytest.raises(ehlo.ConnectionLost):
+            collect(batch, told)
+    assert [result.outcome for result in told] == [Outcome.ACCEPTED, Outcome.NOT_SENT]
+    assert numbers(server) == [0]
 
 
 def test_a_batch_needs_an_idle_session(adapter: Colour) -> None:
@@ -515,7 +558,10 @@ class Limited:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_421_to_mail(adapter: Colour, level: str) -> None:
-    """It is the answer to one message, which is refused; the rest goes over a new connection."""
+    """It is the answer to one message, which is refused; the rest goes over a new connection.
+
+    A message that rode behind others goes over that as well: alone, it would not have been told.
+    """
     with Server(ServerOptions(answers=Limited(2))) as server:
         results = list(adapter.send_many(pairs(6), server.url, pipelining=level))
     outcomes = [result.outcome for result in results]
@@ -527,7 +573,7 @@ def test_421_to_mail(adapter: Colour, level: str) -> None:
         assert isinstance(result.error, ehlo.SenderRefused)
         assert result.error.retry_safe
         assert not result.error.connection_usable
-    assert [result.index for result in refused] == [2, 5]
+    assert [result.index for result in refused] == ([] if level == "continuous" else [2, 5])
 
 
 class Once:
@@ -568,6 +614,8 @@ def test_arguments_are_checked_at_once(adapter: Colour) -> None:
             adapter.send_many(pairs(1), server.url, on_refusal="sometimes")
         with pytest.raises(ehlo.InvalidInput):
             adapter.send_many(pairs(1), server.url, pipelining="reckless")
+        with pytest.raises(ehlo.InvalidInput, match="depth"):
+            adapter.send_many([], server.url, depth=0)
         assert server.connections == 0
 
 
@@ -596,6 +644,21 @@ def test_recipients_over_several_transactions(adapter: Colour, level: str) -> No
     ]
     assert len({message.content for message in server.messages[1:4]}) == 1
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_limits_are_kept_where_anybody_will_do(adapter: Colour, level: str) -> None:
+    """Then the plan of a message is known at once, and many leave in one flight."""
+    options = ServerOptions(capabilities=(*CHUNKING, "LIMITS RCPTMAX=2 MAILMAX=4"))
+    messages = [pair(0), pair(1, *MANY), pair(2), pair(3)]
+    with Server(options) as server:
+        choices = {"pipelining": level, "on_refusal": "deliver"}
+        results = list(adapter.send_many(messages, server.url, **choices))
+    assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 4
+    assert [(message.connection, len(message.recipients)) for message in server.messages] == [
+        *((1, 1), (1, 2), (1, 2), (1, 1)),
+        *((2, 1), (2, 1)),
+    ]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -802,7 +865,7 @@ def test_cancellation_at_every_await(level: str, kind: str) -> None:
     async def batch(url: str) -> None:
         if kind == "any":
             results = ehlo.asyncio.send_many(paused(3), url, pipelining=level, depth=2)
-            async with aclosing(results):  # type: ignore[type-var]  # it is a generator
+            async with aclosing(results):
                 async for result in results:
                     assert result.outcome is Outcome.ACCEPTED
             return

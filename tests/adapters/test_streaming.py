@@ -323,11 +323,14 @@ class Changing(io.BytesIO):
 
 
 SMALL: Final = HEADER + LINES[:1000].rpartition(b"\n")[0] + b"\n"
+EDGE: Final = LARGE[: 2 * 131_072 - 2] + b"\r\n"
+"""Two pieces that end where a read ends."""
 CHANGES: Final = {
     "grows": (LARGE, LARGE + b"more\r\n"),
+    "grows at the edge of a piece": (EDGE, EDGE + b"more\r\n"),
     "shrinks": (LARGE, LARGE[: len(LARGE) // 2].rpartition(b"\n")[0] + b"\n"),
-    "grows, small": (SMALL, SMALL + b"more\r\n"),
-    "shrinks, small": (SMALL, HEADER),
+    "shrinks at the edge of a piece": (EDGE, EDGE[:131_072]),
+    "shrinks to a little": (LARGE, HEADER),
 }
 
 
@@ -352,10 +355,21 @@ def test_a_file_that_changes_by_data(adapter: Colour, change: str) -> None:
     first, then = CHANGES[change]
     with Server(ServerOptions(capabilities=FRAMINGS["DATA"])) as server:
         assert adapter.send(Changing(first, then), server.url, envelope=TO_BOB).accepted
-    assert [message.content for message in server.messages] == [then]
+    # Where a line was cut, it was ended.
+    ended = then if then.endswith(b"\n") else then + b"\r\n"
+    assert [message.content for message in server.messages] == [ended]
 
 
-@pytest.mark.parametrize("change", ["grows, small", "shrinks, small"])
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("then", [SMALL + b"more\r\n", HEADER], ids=["grows", "shrinks"])
+def test_a_small_file_is_sent_as_it_was_found(adapter: Colour, framing: str, then: bytes) -> None:
+    """It was read through once, and what was read is kept."""
+    with Server(ServerOptions(capabilities=FRAMINGS[framing])) as server:
+        assert adapter.send(Changing(SMALL, then), server.url, envelope=TO_BOB).accepted
+    assert [message.content for message in server.messages] == [SMALL]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_changes_behind_others(adapter: Colour, change: str) -> None:
     """At continuous level it takes the connection along, and the others' outcomes are honest."""
     messages = [

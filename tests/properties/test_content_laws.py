@@ -32,6 +32,10 @@ def cut(draw: st.DrawFn, contents: st.SearchStrategy[bytes] = CONTENTS) -> list[
     return [content[start:end] for start, end in pairwise([0, *at, len(content)])]
 
 
+LARGE = b"Subject: large\r\n\r\n" + (b"y" * 78 + b"\r\n") * 1639
+"""A little more than a file may have that is kept in memory."""
+
+
 def encode(chunks: list[bytes], framing: Framing, line_ends: LineEnds = LineEnds.ANY) -> bytes:
     encoder = ContentEncoder(framing, line_ends)
     return b"".join(piece for chunk in chunks for piece in encoder.encode(chunk)) + encoder.finish()
@@ -78,12 +82,20 @@ def test_line_ends_are_known_where_nothing_is_to_be_done_about_them(content: byt
 @example(b"\r")
 @example(b"x" * 998)
 def test_what_a_file_tells_is_what_its_octets_tell(content: bytes) -> None:
-    scanned, _ = stream(io.BytesIO(content))
-    assert scanned.octets == len(content)
-    assert scanned.size == wire_size(content)
-    assert scanned.is_eight_bit is not content.isascii()
-    assert scanned.has_utf8_header == has_utf8_header(content)
-    assert scanned.not_text == why_not_text(content)
+    for lead in (b"", LARGE):  # a small file is kept, and a large one is not
+        scanned, _ = stream(io.BytesIO(lead + content))
+        octets = lead + content
+        if isinstance(scanned, Octets):
+            assert not lead
+            assert scanned.octets == octets
+        else:
+            assert lead
+            assert scanned.octets == len(octets)
+            assert scanned.size == wire_size(octets)
+        assert scanned.is_eight_bit is not octets.isascii()
+        assert scanned.has_utf8_header == has_utf8_header(octets)
+        assert scanned.not_text == why_not_text(octets)
+        assert scanned.is_binary == (b"\0" in octets)
 
 
 class Cut(io.BytesIO):
@@ -108,10 +120,13 @@ class Cut(io.BytesIO):
 
 @given(cut())
 def test_nor_do_the_facts_of_a_file_depend_on_its_pieces(chunks: list[bytes]) -> None:
+    assert stream(Cut(chunks)) == stream(io.BytesIO(b"".join(chunks)))
+    chunks = [*chunks, LARGE]
     scanned, message_id = stream(Cut(chunks))
     whole, same_id = stream(io.BytesIO(b"".join(chunks)))
     assert message_id == same_id
-    for name in ("octets", "size", "is_eight_bit", "has_utf8_header", "not_text"):
+    assert isinstance(scanned, Stream)
+    for name in ("octets", "size", "is_eight_bit", "has_utf8_header", "not_text", "is_binary"):
         assert getattr(scanned, name) == getattr(whole, name), name
     pieces: Any = scanned.pieces()
     assert b"".join(pieces) == b"".join(chunks)
@@ -140,6 +155,7 @@ OFFERS = [(), ("CHUNKING",), ("CHUNKING", "BINARYMIME")]
 
 
 @given(cut(TEXTS), st.sampled_from(OFFERS), st.sampled_from(["octets", "file", "pieces", "sized"]))
+@example([b"a", b"\r", b"", b"\n", b""], OFFERS[1], "sized")
 def test_a_server_gets_the_same_content_by_any_way(
     chunks: list[bytes], offered: tuple[str, ...], kind: str
 ) -> None:
@@ -160,9 +176,25 @@ def test_a_server_gets_the_same_content_by_any_way(
 
 @given(cut())
 def test_a_server_with_binarymime_gets_any_octets(chunks: list[bytes]) -> None:
-    octets = b"".join(chunks)
+    octets = b"".join([*chunks, b"\0"])
     pair = room("8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME")
-    for content in (Octets(octets, not_text="it is"), stream(Cut([*chunks, b"\0"]))[0]):
+    large = [LARGE, octets]
+    for content in (
+        Octets(octets, not_text="it is", is_binary=True),
+        stream(Cut([octets]))[0],
+        stream(Cut(large))[0],
+    ):
         converse(deliver(pair[0], to(1, content)), *pair)
-    assert [message.content for message in pair[1].messages] == [octets, octets + b"\0"]
+    assert [message.content for message in pair[1].messages] == [octets, octets, LARGE + octets]
     assert {message.parameters["BODY"] for message in pair[1].messages} == {"BINARYMIME"}
+
+
+@given(cut(TEXTS), st.sampled_from([b"", LARGE]))
+def test_lines_that_are_long_are_lines_all_the_same(chunks: list[bytes], lead: bytes) -> None:
+    """They take BINARYMIME, and their ends are CRLF, as those of all text."""
+    octets = b"".join([lead, *chunks, b"\n", b"x" * 999])
+    pair = room("8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME")
+    converse(deliver(pair[0], to(1, stream(io.BytesIO(octets))[0])), *pair)
+    (message,) = pair[1].messages
+    assert message.content == encode([octets], Framing.BDAT)
+    assert message.parameters["BODY"] == "BINARYMIME"

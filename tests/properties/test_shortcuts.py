@@ -23,7 +23,13 @@ COMMANDS: list[Command] = [
     *[Rcpt(BOB)] * 3,
     *[Rset(), Data(), Bdat(0, last=True), Bdat(3, last=True), Bdat(3, last=False), Noop()],
 ]
-KEYWORDS = [(), ("PIPELINING",), ("PIPELINING", "CHUNKING", "SMTPUTF8"), ("LIMITS RCPTMAX=9",)]
+KEYWORDS = [
+    (),
+    ("PIPELINING",),
+    ("PIPELINING", "CHUNKING", "SMTPUTF8"),
+    ("PIPELINING", "LIMITS RCPTMAX=9"),
+    ("PIPELINING", "LIMITS RCPTDOMAINMAX=9"),
+]
 REPLIES = [b"250 ok", b"251 ok", b"354 go", b"421 bye", b"452 no", b"550-a\r\n550 b", b"rubbish"]
 
 groups = st.lists(st.lists(st.sampled_from(COMMANDS), max_size=10), max_size=4)

@@ -167,12 +167,16 @@ class Pump(asyncio.BufferedProtocol):
                 self._write_raw()
             if self._is_met(need):
                 return not self._makes_room(need)
-            if self._gone.done():
+            if self._gone.done() and not self._does_without(need):
                 raise lost(need.phase, None)
         except (ConnectionLost, TlsFailed) as trouble:
             # Thrown later: the dialogue is being advanced at this moment.
             self._loop.call_soon(self._trouble, trouble)
         return False
+
+    def _does_without(self, need: Need) -> bool:
+        """Return whether a need takes no connection: what is awaited goes over the next one."""
+        return isinstance(need, Fetch) and self.link.connection.is_over
 
     def _makes_room(self, need: Need) -> bool:
         """Put a need that is met off to the next step of the loop, if it is between two pieces.
@@ -383,8 +387,10 @@ class Pump(asyncio.BufferedProtocol):
 
 async def drop(source: object) -> None:
     """Cancel what is being fetched from a source that nobody will ask any more."""
-    task = source.fetching if isinstance(source, AsyncSource) else None
-    if isinstance(task, asyncio.Task) and not task.done():
+    if not isinstance(source, AsyncSource):
+        return
+    task = cast("asyncio.Task[None] | None", source.fetching)
+    if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
 

@@ -138,7 +138,11 @@ class Batch(Generic[_T]):
         check_depth(depth)
         is_ready = connection.state is State.READY and connection.is_settled
         if not (is_ready or connection.is_over):
-            msg = f"no batch can begin: the session is in state {connection.state.name}"
+            is_due = connection.state is State.READY
+            why = (
+                "replies are due" if is_due else f"the session is in state {connection.state.name}"
+            )
+            msg = f"no batch can begin: {why}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
         self.connection = connection
         self.pipelining = pipelining
@@ -277,9 +281,9 @@ class Batch(Generic[_T]):
         source, flying, depth = self._source, self._flying, self._depth
         if self.pipelining is not Pipelining.CONTINUOUS or not (flying and self._source_is_quick):
             return
-        if isinstance(source, AsyncSource) or self._again or not self._can_begin:
+        if isinstance(source, AsyncSource) or self._again:
             return
-        while len(flying) < depth and self._may_take and not self._has_ended:
+        while len(flying) < depth and self._may_take and self._can_begin and not self._has_ended:
             try:
                 item: _T | End = next(source, END)
             except Exception as exc:  # noqa: BLE001 - of the source; raised when all else is told
@@ -296,6 +300,8 @@ class Batch(Generic[_T]):
     def _begin_at_once(self, job: _Job) -> bool:
         """Say a message that need not wait; return whether this was its turn."""
         if job.transaction.pipelining is not Pipelining.CONTINUOUS:
+            return False
+        if exceeds_limits(self.connection, job.transaction):
             return False
         try:
             delivery = Delivery(self.connection, job.transaction)
@@ -453,7 +459,7 @@ class Batch(Generic[_T]):
             self.pipelining = Pipelining.TRANSACTION
             self._say_again(job)
             return
-        if self._may_reconnect and job.tries == 1 and _was_too_late(job, error):
+        if self._may_reconnect and _was_too_late(job, error):
             self._say_again(job)
             return
         if job.parts is not None:

@@ -137,6 +137,8 @@ class ContentSender:
 
         def put(piece: Piece) -> None:
             nonlocal held
+            if not piece:
+                return  # it would make one that is the last look like one that is not
             if held is not None:
                 self._announced(encoder.encode(held), at_most=connection.owed_octets - 1)
             held = piece

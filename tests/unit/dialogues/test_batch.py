@@ -307,15 +307,40 @@ def test_after_a_break_messages_go_one_at_a_time() -> None:
 def test_421_says_that_nothing_behind_it_was_taken(
     level: Pipelining, offered: tuple[str, ...]
 ) -> None:
-    pair = room(*offered, answers=at_message(2, BYE))
-    steps = run(pair, numbered(5), room(*offered), level=level)
+    """A message that rode behind others is said again: it would have gone over the next one."""
+    pair, other = room(*offered, answers=at_message(2, BYE)), room(*offered)
+    steps = run(pair, numbered(5), other, level=level)
     expected = [ACCEPTED] * 5
-    expected[2] = REFUSED
+    if level is not ACROSS:
+        expected[2] = REFUSED
+        error = steps.results[2].error
+        assert isinstance(error, SenderRefused)
+        assert error.retry_safe
+        assert not error.connection_usable
     assert outcomes(steps) == expected
-    error = steps.results[2].error
-    assert isinstance(error, SenderRefused)
-    assert error.retry_safe
-    assert not error.connection_usable
+    assert [len(server.messages) for _, server in (pair, other)] == [2, 2 + (level is ACROSS)]
+
+
+@FRAMINGS
+def test_a_server_that_takes_few_messages_of_a_connection_gets_them_all(
+    offered: tuple[str, ...],
+) -> None:
+    """Each connection brings some messages further, however many ride behind them in vain."""
+
+    def rooms() -> list[Room]:
+        limited = [at_message(2, Reply.of(421, "4.7.0 Enough")) for _ in range(5)]
+        return [room(*offered, answers=answers) for answers in limited]
+
+    first, *others = rooms()
+    assert outcomes(run(first, numbered(9), *others)) == [ACCEPTED] * 9
+
+
+@FRAMINGS
+def test_421_to_a_message_that_does_not_ride_is_its_answer(offered: tuple[str, ...]) -> None:
+    pairs = [room(*offered, answers=at_message(at, BYE)) for at in (2, 0)]
+    steps = run(pairs[0], numbered(4), pairs[1], room(*offered))
+    assert outcomes(steps) == [ACCEPTED, ACCEPTED, REFUSED, ACCEPTED]
+    assert isinstance(steps.results[2].error, SenderRefused)
 
 
 def test_421_without_another_connection_ends_the_batch() -> None:
@@ -354,9 +379,9 @@ def test_no_new_connection_can_be_had() -> None:
     why = SMTPError("nobody listens")
     results += batch.give_up(why)
     assert batch.is_done
-    assert [result.outcome for result in results] == [ACCEPTED, REFUSED, NOT_SENT, NOT_SENT]
-    said = [str(result.error) for result in results[2:]]
-    assert said == ["the message was not sent: nobody listens"] * 2
+    assert [result.outcome for result in results] == [ACCEPTED, NOT_SENT, NOT_SENT, NOT_SENT]
+    said = [str(result.error) for result in results[1:]]
+    assert said == ["the message was not sent: nobody listens"] * 3
     assert all(result.error is not why for result in results)
 
 
@@ -433,6 +458,21 @@ def test_mailmax_without_another_connection_is_the_servers_affair() -> None:
     steps = run(pair, numbered(3))
     assert outcomes(steps)[:2] == [ACCEPTED] * 2
     assert isinstance(steps.results[2].error, CapabilityMissing)
+
+
+@pytest.mark.parametrize("on_refusal", list(OnRefusal))
+@pytest.mark.parametrize("quick", [True, False])
+def test_limits_are_kept_by_messages_that_ride(on_refusal: OnRefusal, quick: bool) -> None:
+    """However quickly they are said: RCPTMAX of each, and MAILMAX of all."""
+    pairs = [room(*BDAT, "LIMITS MAILMAX=4 RCPTMAX=2") for _ in range(3)]
+    messages = [to(n, on_refusal=on_refusal) for n in (1, 2, 3, 1, 1)]
+    steps = run(pairs[0], messages, *pairs[1:], source_is_quick=quick)
+    assert outcomes(steps) == [ACCEPTED] * 5
+    assert [[len(it.recipients) for it in server.messages] for _, server in pairs] == [
+        [1, 2, 2, 1],
+        [1, 1],
+        [],
+    ]
 
 
 @LEVELS
@@ -577,7 +617,10 @@ def test_a_traced_batch_is_the_same(level: Pipelining) -> None:
 
 
 def test_the_message_id_is_that_of_the_message_at_hand() -> None:
-    """Whatever its content raised: an error of another session, say, about another message."""
+    """Whatever its content raised: an error of another session, say, about another message.
+
+    That stays as it is, for it is the caller's.
+    """
     other = SenderRefused("no", reply=NO)
     other.message_id = "<other@example.org>"
 
@@ -586,8 +629,10 @@ def test_the_message_id_is_that_of_the_message_at_hand() -> None:
 
     pair = room(*DATA)
     steps = run(pair, [to(1, Stream(pieces), message_id="<mine@example.org>")])
-    assert steps.results[0].error is other
-    assert other.message_id == "<mine@example.org>"
+    error = steps.results[0].error
+    assert isinstance(error, InvalidInput)
+    assert error.__cause__ is other
+    assert (error.message_id, other.message_id) == ("<mine@example.org>", "<other@example.org>")
 
 
 @FRAMINGS

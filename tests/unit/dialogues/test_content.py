@@ -58,7 +58,8 @@ def sent(content: Any, *offered: str) -> tuple[Receipt, Room]:
         (b"a\n", BDAT, (3,)),
         (b"", BDAT, (0,)),
         (Octets(b"a\r\n", line_ends=LineEnds.CRLF), BDAT, (3,)),
-        (Octets(b"a\n", not_text="it is not"), BINARY, (2,)),
+        (Octets(b"a\n", not_text="it is not", is_binary=True), BINARY, (2,)),
+        (Octets(b"a\n", not_text="it is too long"), BINARY, (3,)),
         (LARGE, DATA, ()),
         (LARGE, BDAT, (len(LARGE),)),
         (LARGE[:-2], BDAT, (len(LARGE),)),
@@ -71,7 +72,10 @@ def sent(content: Any, *offered: str) -> tuple[Receipt, Room]:
         (stream(b"x\n" * (PIECE // 2)), BDAT, (PIECE * 3 // 2, 0)),
         (awaited(b"a\n", b"b"), BDAT, (6,)),
         (awaited(b"a\n", b"b"), DATA, ()),
-        (stream(b"\0", octets=1, not_text="it is not"), BINARY, (1,)),
+        (stream(b"\0", octets=1, not_text="it is not", is_binary=True), BINARY, (1,)),
+        (stream(b"a\r\n", b"", size=3, octets=3), BDAT, (3,)),
+        (stream(b"", b"a", b"", b"\r\n", b"", b"", size=3, octets=3), BDAT, (3,)),
+        (stream(b"", b"", size=0, octets=0), BDAT, (0,)),
         (stream(bytearray(b"a"), memoryview(b"b\n"), b""), DATA, ()),
     ],
     ids=lambda value: repr(value)[:24],
@@ -131,7 +135,12 @@ def test_progress_that_raises_lets_nothing_pass_for_sent(
 def test_the_message_id_is_seen_on_its_way() -> None:
     receipt, _ = sent(stream(b"Message-ID: <1@x>\r\n\r\n", b"Message-ID: <2@x>\r\n"), *DATA)
     assert receipt.message_id == "<1@x>"
-    receipt, _ = sent(stream(b"Subject: x\r\n", b"Message-ID: <2@x>\r\n"), *DATA)
+    receipt, _ = sent(stream(b"Subject: x\r\nMess", b"age-ID: <2@x>\r\n", b"\r\n"), *DATA)
+    assert receipt.message_id == "<2@x>"
+    receipt, _ = sent(stream(b"Subject: x\r\n\r\n", b"Message-ID: <2@x>\r\n"), *DATA)
+    assert receipt.message_id is None
+    long = b"X: y\r\n" * 10_923  # a little more than is kept to be looked at
+    receipt, _ = sent(stream(long, b"Message-ID: <2@x>\r\n"), *DATA)
     assert receipt.message_id is None
     connection, server = room(*DATA)
     what = to(1, stream(b"Message-ID: <1@x>\r\n\r\n"), message_id="<known@x>")

@@ -18,7 +18,8 @@ from support.stepping import ready
 
 EIGHT = Octets(b"Gr\xc3\xbc\xc3\x9fe\r\n", is_eight_bit=True)
 UTF8 = Octets(b"Subject: \xc3\xbc\r\n", is_eight_bit=True, has_utf8_header=True)
-NUL = Octets(b"\0\n", not_text="line 1 of the message holds a NUL octet")
+NUL = Octets(b"\0\n", not_text="line 1 of the message holds a NUL octet", is_binary=True)
+LONG = Octets(b"x" * 999 + b"\n", not_text="line 1 of the message is longer than 998 octets")
 BINARY = ("CHUNKING", "BINARYMIME")
 
 
@@ -55,11 +56,20 @@ def test_an_extension_is_required() -> None:
         (stream(), ("SIZE",), Framing.DATA, None, ""),
         (stream(size=3, octets=2), ("SIZE", "CHUNKING"), Framing.BDAT, 3, "SIZE=3"),
         (
-            stream(size=3, octets=2, not_text="x"),
+            stream(size=3, octets=2, not_text="x", is_binary=True),
             ("SIZE", *BINARY),
             Framing.BINARY,
             2,
             "SIZE=2 BODY=BINARYMIME",
+        ),
+        # Lines that are merely long end in CRLF all the same.
+        (LONG, ("SIZE", *BINARY), Framing.BDAT, 1001, "SIZE=1001 BODY=BINARYMIME"),
+        (
+            stream(size=3, octets=2, not_text="x"),
+            ("SIZE", *BINARY),
+            Framing.BDAT,
+            3,
+            "SIZE=3 BODY=BINARYMIME",
         ),
     ],
     ids=str,

@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from ehlo import Envelope
-from ehlo.content import Stream
+from ehlo.content import Content, Octets, Stream
 from ehlo.message import prepare
 from ehlo.message.octets import TextCheck, has_utf8_header, message_id_of, why_not_text
 from ehlo.message.streams import Readable, stream
@@ -18,6 +18,8 @@ from ehlo.wire import wire_size
 
 ENVELOPE = Envelope("ada@example.org", "bob@example.com")
 CONTENT = b"Message-ID: <1@example.org>\r\nSubject: x\n\r\n.text\rmore"
+LARGE = CONTENT + b"\n" * 131_072
+"""More than is kept in memory."""
 
 
 class Pipe(io.RawIOBase):
@@ -41,31 +43,50 @@ class Bare:
         return self._left.read(size)
 
 
-def read(content: Stream) -> bytes:
+def read(content: Content) -> bytes:
+    assert isinstance(content, Stream)
     pieces: Any = content.pieces()
     return b"".join(pieces)
 
 
-def made(source: object) -> Stream:
+def made(source: object) -> Content:
     return stream(source)[0]
 
 
+def streamed(source: object) -> Stream:
+    content = made(source)
+    assert isinstance(content, Stream)
+    return content
+
+
 def test_a_file_is_read_through_once_before() -> None:
-    content, message_id = stream(io.BytesIO(CONTENT))
+    content, message_id = stream(io.BytesIO(LARGE))
     assert message_id == "<1@example.org>"
-    assert content.octets == len(CONTENT)
-    assert content.size == wire_size(CONTENT)
+    assert isinstance(content, Stream)
+    assert content.octets == len(LARGE)
+    assert content.size == wire_size(LARGE)
     assert content.is_eight_bit is False
     assert content.not_text == ""
     assert content.is_repeatable
-    assert [read(content), read(content)] == [CONTENT, CONTENT]
+    assert [read(content), read(content)] == [LARGE, LARGE]
 
 
-def test_a_file_is_read_from_where_it_stands() -> None:
-    file = io.BytesIO(b"From ada\n" + CONTENT)
+@pytest.mark.parametrize("octets", [b"", CONTENT, b"x\n" * 65_536])
+def test_a_small_file_is_kept(octets: bytes) -> None:
+    """What was read need not be read again, and cannot have changed by then."""
+    content, message_id = stream(io.BytesIO(octets))
+    assert isinstance(content, Octets)
+    assert content.octets == octets
+    assert message_id == message_id_of(octets)
+    assert isinstance(made(io.BytesIO(octets.ljust(131_073))), Stream)
+
+
+@pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
+def test_a_file_is_read_from_where_it_stands(content: bytes) -> None:
+    file = io.BytesIO(b"From ada\n" + content)
     file.readline()
-    content = made(file)
-    assert (content.octets, read(content)) == (len(CONTENT), CONTENT)
+    found = made(file)
+    assert (found.octets if isinstance(found, Octets) else read(found)) == content
 
 
 @pytest.mark.parametrize(
@@ -81,10 +102,12 @@ def test_a_file_is_read_from_where_it_stands() -> None:
     ids=lambda value: repr(value)[:20],
 )
 def test_what_a_file_needs_is_known(octets: bytes, eight_bit: bool, utf8: bool, why: str) -> None:
-    content = made(io.BytesIO(octets))
-    assert content.is_eight_bit is eight_bit
-    assert content.has_utf8_header is utf8
-    assert content.not_text == why
+    for behind in (b"", b"\n" * 131_072):
+        content = made(io.BytesIO(octets + behind))
+        assert content.is_eight_bit is eight_bit
+        assert content.has_utf8_header is utf8
+        assert content.not_text == why
+        assert content.is_binary is (b"\0" in octets)
 
 
 def test_a_large_file_is_read_in_pieces() -> None:
@@ -92,6 +115,7 @@ def test_a_large_file_is_read_in_pieces() -> None:
     header = b"X-Long: y\r\n" * 7000 + b"Message-ID: <late@example.org>\r\n\r\n"
     content, message_id = stream(io.BytesIO(header + line * 5000))
     assert message_id is None  # of the header, the first 65,536 octets are looked at
+    assert isinstance(content, Stream)
     assert content.size == len(header) + len(line) * 5000
     pieces: Any = content.pieces()
     assert max(map(len, pieces)) <= 131_072
@@ -102,6 +126,7 @@ def test_of_what_cannot_be_read_again_nothing_is_known(kind: type[Any]) -> None:
     content, message_id = stream(kind(CONTENT))
     assert isinstance(kind(b""), Readable)
     assert message_id is None
+    assert isinstance(content, Stream)
     assert (content.size, content.octets, content.is_eight_bit) == (None, None, None)
     assert not content.is_repeatable
     assert read(content) == CONTENT
@@ -110,7 +135,7 @@ def test_of_what_cannot_be_read_again_nothing_is_known(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])
 def test_an_iterable_is_read_piece_by_piece(kind: Any) -> None:
-    content = made(kind([b"a", b"", b"b"]))
+    content = streamed(kind([b"a", b"", b"b"]))
     assert content.size is None
     assert not content.is_repeatable
     assert read(content) == b"ab"
@@ -120,8 +145,8 @@ def test_an_async_iterable_is_one() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"a"
 
-    assert isinstance(made(pieces()).pieces(), AsyncIterator)
-    assert isinstance(made([b"a"]).pieces(), Iterator)
+    assert isinstance(streamed(pieces()).pieces(), AsyncIterator)
+    assert isinstance(streamed([b"a"]).pieces(), Iterator)
 
 
 def test_a_file_in_text_mode_says_so() -> None:
@@ -139,7 +164,7 @@ def test_a_stream_is_what_is_ready_to_be_sent() -> None:
     def not_asked() -> Any:
         raise AssertionError
 
-    outgoing = prepare(io.BytesIO(CONTENT), ENVELOPE, now=not_asked, make_id=not_asked)
+    outgoing = prepare(io.BytesIO(LARGE), ENVELOPE, now=not_asked, make_id=not_asked)
     assert isinstance(outgoing.content, Stream)
     assert outgoing.message_id == "<1@example.org>"
     assert outgoing.envelope is ENVELOPE

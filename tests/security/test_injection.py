@@ -280,6 +280,7 @@ ELSEWHERE: Mapping[str, str] = {
     "Connection:without": "compared with what a server said",
     "Connection.abandon:why": "for errors and the trace",
     "Connection.receive_data:data": "what a server said",
+    "Connection.send_group:content": "octets behind BDAT, as many as it says or none at all",
     "Channel:bindings": "what a TLS connection is known by",
     "Channel:host": "from an Endpoint",
     "Channel:make_nonce": "a source of randomness",
@@ -290,6 +291,7 @@ ELSEWHERE: Mapping[str, str] = {
     "Endpoint:username": "see Password",
     "Entry:text": "for people; printable() makes it so",
     "Receipt:message_id": "what was sent",
+    "Receipt.outcome:recipient": "compared with what was sent",
     "Reply:raw_lines": "what a server said",
     "Reply.of:lines": "what a server said",
     "TlsFacts:channel_bindings": "what OpenSSL said",
@@ -388,7 +390,8 @@ def of_class(name: str, kind: type) -> Iterator[str]:
     if issubclass(kind, BaseException | Enum) or kind is ehlo.ConnectOptions:
         return
     yield from of_function(name, kind)
-    for method in vars(kind):
+    ours = (each for each in kind.__mro__ if each.__module__.startswith("ehlo"))
+    for method in dict.fromkeys(method for each in ours for method in vars(each)):
         if not method.startswith("_") and callable(getattr(kind, method)):
             yield from of_function(f"{name}.{method}", getattr(kind, method))
 

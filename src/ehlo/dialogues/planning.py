@@ -192,5 +192,5 @@ def _require_verified_tls(connection: Connection) -> None:
     if connection.encrypted and is_verified:
         return
     lack = "its certificate was not verified" if connection.encrypted else "it is not encrypted"
-    msg = f"REQUIRETLS was asked for, and the connection cannot serve: {lack} (RFC 8689 section 4.2)"
+    msg = f"REQUIRETLS was asked for on a connection that cannot do: {lack} (RFC 8689 section 4.2)"
     raise TlsFailed(msg, phase=Phase.MAIL)

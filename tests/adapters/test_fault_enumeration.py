@@ -33,6 +33,8 @@ from ehlo.testing import (
     Silence,
     Situation,
     TakeEffect,
+    Usual,
+    Wait,
 )
 from support.colours import Colour, colour
 from support.tls import client_context, server_context
@@ -66,7 +68,14 @@ REFUSALS: Final[dict[str, Answer]] = {
 CLOSING: Final[dict[str, Answer]] = {
     "421": (ehlo.Reply.of(421, "4.3.2 Shutting down"), Close()),
 }
-FAULTS: Final = {**LOSSY, **SILENT, **REFUSALS, **CLOSING}
+# Exim, for one, does so: it answers all that came behind its 421 as if nothing had happened.
+OPEN: Final[dict[str, Answer]] = {
+    "421, stays open": ehlo.Reply.of(421, "4.3.2 Not this one"),
+}
+OPEN_AND_SILENT: Final[dict[str, Answer]] = {
+    "421, silence": (ehlo.Reply.of(421, "4.3.2 Shutting down"), Silence()),
+}
+FAULTS: Final = {**LOSSY, **SILENT, **REFUSALS, **CLOSING, **OPEN, **OPEN_AND_SILENT}
 
 
 @pytest.fixture(autouse=True)
@@ -97,10 +106,15 @@ class Point:
 
 @dataclass(slots=True)
 class Faulty:
-    """An answers hook: one fault at one reply, counted from 0; all replies are noted."""
+    """An answers hook: one fault at one reply, counted from 0; all replies are noted.
+
+    If `then` is given, it is the answer to the next command of the same connection.
+    """
 
     at: int = -1
     answer: Answer | None = None
+    then: Answer | None = None
+    connection: int = 0
     points: list[Point] = field(default_factory=list)
     ended: int = 0
 
@@ -113,7 +127,11 @@ class Faulty:
         self.ended += command.verb in ENDS and is_last
         if number == self.at and command.verb is Verb.DATA and self.answer == LOSSY["wrong-stage"]:
             return Send(b"250 So be it\r\n")
-        return self.answer if number == self.at else None
+        if number == self.at:
+            self.connection = command.connection
+            return self.answer
+        is_next = number == self.at + 1 and command.connection == self.connection
+        return self.then if is_next else None
 
 
 @dataclass(slots=True)
@@ -191,9 +209,13 @@ class Case:
         answer: Answer | None = None,
         *,
         over: Over = over_a_session,
+        late: float = 0,
     ) -> Run:
-        """Send the messages; the reply number `at`, from 0, is replaced."""
-        faulty = Faulty(at, answer)
+        """Send the messages; the reply number `at`, from 0, is replaced.
+
+        The replies behind it are so many seconds late.
+        """
+        faulty = Faulty(at, answer, (Wait("late"), Usual()) if late else None)
         options = ServerOptions(
             capabilities=FRAMINGS[self.framing], answers=faulty, dialect=self.dialect
         )
@@ -207,11 +229,14 @@ class Case:
         context = server_context() if self.tls else None
         tls = "implicit" if self.tls else None
         with Server(options, ssl_context=context, tls=tls) as server:
+            timer = threading.Timer(late, server.release, ["late"])
+            timer.start()
             try:
                 for result in over(adapter, source, server.url, self.on_refusal, choices):
                     results.append(result)  # noqa: PERF402 - what came before an error counts
             except ehlo.SMTPError as exc:
                 error = exc
+            timer.join()
             server.wait_until_idle()
         return Run(
             faulty.points,
@@ -248,6 +273,10 @@ class Case:
             return Outcome.UNKNOWN if self.was_ended(number, point) else Outcome.NOT_SENT
         if number == point.message and point.verb is not Verb.RSET:
             return Outcome.REFUSED
+        if fault in OPEN or fault in OPEN_AND_SILENT:
+            if not self.was_ended(number, point):
+                return Outcome.NOT_SENT
+            return Outcome.ACCEPTED if fault in OPEN else Outcome.UNKNOWN
         return Outcome.NOT_SENT if fault in CLOSING else Outcome.ACCEPTED
 
     @staticmethod
@@ -264,7 +293,7 @@ class Case:
         """
         outcome = self.expected(number, point, fault)
         rode = self.level == "continuous"
-        if number and rode and outcome is Outcome.REFUSED and fault in CLOSING:
+        if number and rode and outcome is Outcome.REFUSED and fault not in REFUSALS:
             return Outcome.ACCEPTED if point.verb is Verb.MAIL else outcome
         if outcome is not Outcome.NOT_SENT or number > point.message:
             return Outcome.ACCEPTED if outcome is Outcome.NOT_SENT else outcome
@@ -317,7 +346,7 @@ class Case:
 # -- Close, reset, garbage, 421, 4yz, 5yz ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [*LOSSY, *REFUSALS, *CLOSING])
+@pytest.mark.parametrize("fault", [*LOSSY, *REFUSALS, *CLOSING, *OPEN])
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_every_fault_at_every_reply(adapter: Colour, framing: str, level: str, fault: str) -> None:
@@ -335,7 +364,7 @@ def test_every_fault_in_lock_step(adapter: Colour, framing: str) -> None:
         ["MAIL", "RCPT", "DATA", "."],
         ["MAIL", "RCPT", "BDAT LAST"],
     )
-    for fault in (*LOSSY, *REFUSALS, *CLOSING):
+    for fault in (*LOSSY, *REFUSALS, *CLOSING, *OPEN):
         for at, point in enumerate(points):
             case.check(case.run(adapter, at, FAULTS[fault]), point, fault)
 
@@ -358,7 +387,18 @@ def test_the_table_is_about_what_its_names_say(adapter: Colour) -> None:
     }
 
 
-@pytest.mark.parametrize("fault", [*LOSSY, *REFUSALS, *CLOSING])
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_replies_behind_421_that_are_late(adapter: Colour, framing: str) -> None:
+    """The 421 is read before them, and says nothing of the messages that they are about."""
+    case, fault = Case(framing=framing), "421, stays open"
+    for at, point in enumerate(case.points(adapter)):
+        run = case.run(adapter, at, FAULTS[fault], late=0.01)
+        case.check(run, point, fault)
+        run = case.run(adapter, at, FAULTS[fault], late=0.01, over=over_any)
+        case.check_over_any(run, point, fault)
+
+
+@pytest.mark.parametrize("fault", [*LOSSY, *REFUSALS, *CLOSING, *OPEN])
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_the_rest_goes_over_another_connection(
@@ -375,7 +415,7 @@ def test_the_rest_goes_over_another_connection(
 def test_every_fault_over_tls(adapter: Colour, framing: str, level: str) -> None:
     case = Case(framing=framing, level=level, messages=2, tls=True)
     for at, point in enumerate(case.points(adapter)):
-        for fault in ("close", "take-effect-reset", "5yz", "421"):
+        for fault in ("close", "take-effect-reset", "5yz", "421", "421, stays open"):
             case.check(case.run(adapter, at, FAULTS[fault]), point, fault)
 
 
@@ -449,11 +489,11 @@ def test_silence_at_every_reply(name: str, framing: str, level: str) -> None:
         case.check(run, point, fault)
 
     with colour(name) as adapter, ThreadPoolExecutor(16) as pool:
-        jobs = []
+        jobs, faults = [], (*SILENT, *OPEN_AND_SILENT)
         for messages in (1,) if level == "none" else (1, 2, 3):
             case = Case(framing=framing, level=level, messages=messages, timeouts=impatient())
             for at, point in enumerate(case.points(adapter)):
-                jobs += [pool.submit(fall_silent, case, at, point, fault) for fault in SILENT]
+                jobs += [pool.submit(fall_silent, case, at, point, fault) for fault in faults]
         for job in jobs:
             job.result()
 
@@ -490,7 +530,7 @@ def test_lmtp_that_is_lost_between_its_final_replies(
     finals = [(at, point) for at, point in enumerate(points) if point.verb in ENDS]
     assert len(finals) == 6
     for at, point in finals:
-        for fault in (*LOSSY, *REFUSALS, *CLOSING):
+        for fault in (*LOSSY, *REFUSALS, *CLOSING, *OPEN):
             run = case.run(adapter, at, FAULTS[fault])
             case.check_order(run)
             check_recipients(case, run, point, fault)

@@ -200,12 +200,14 @@ class Receiving(Facts):
 
     def _is_one_of_several(self, reply: Reply) -> bool:
         """Return whether more replies to the same command are due (RFC 2033 section 4.2)."""
-        if self.protocol is Protocol.SMTP:
-            return False
-        if reply.closes_session or reply.is_intermediate or self._state is State.CLOSING:
+        if self.protocol is Protocol.SMTP or reply.is_intermediate:
             return False
         self._accepted -= 1
-        return self._accepted > 0
+        if self._accepted <= 0:
+            return False
+        if reply.closes_session:  # said of one recipient; those behind it have theirs, if any come
+            self._begin_closing(reply)
+        return True
 
     def _move(self, command: Command, verb: Verb, reply: Reply) -> None:
         if reply.closes_session:

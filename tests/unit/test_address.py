@@ -239,7 +239,11 @@ def test_a_long_quoted_string_is_read_in_linear_time() -> None:  # I5
 def test_addresses_are_values() -> None:
     address = Address("ada@example.org")
     assert address == Address("ada@example.org")
-    assert hash(address) == hash(Address("ada@example.org"))
+    assert hash(address) == hash(Address("ada@example.org")) == hash("ada@example.org")
+    assert address == "ada@example.org"
+    assert "ada@example.org" in {address: None}
+    assert address != "Ada@example.org"
+    assert address != b"ada@example.org"
     assert address != Address("Ada@example.org")  # only the server knows what a local part means
     assert repr(address) == "Address('ada@example.org')"
     copy = unpickled(address)

@@ -220,8 +220,12 @@ class Delivery:
 
     @property
     def _content_rides(self) -> bool:
-        """Whether the content leaves with the envelope: small chunks at continuous level."""
-        if self.transaction.pipelining is not Pipelining.CONTINUOUS:
+        """Whether the content leaves with the envelope: small chunks at continuous level.
+
+        Not where somebody wants to be told of it, and could raise something behind other messages.
+        """
+        transaction = self.transaction
+        if transaction.pipelining is not Pipelining.CONTINUOUS or transaction.progress is not None:
             return False
         plan = self._plan
         if plan.framing is Framing.DATA or not plan.is_small:

@@ -9,6 +9,7 @@ import pytest
 from ehlo.commands import Body
 from ehlo.content import Stream
 from ehlo.dialogues import AsyncSource, Batch, Fetch, Flush, Receive, Transaction
+from ehlo.envelope import Envelope
 from ehlo.errors import (
     CapabilityMissing,
     ConnectionLost,
@@ -29,6 +30,7 @@ from ehlo.testing import (
     Answer,
     Answers,
     Close,
+    Dialect,
     ReceivedCommand,
     Silence,
     Situation,
@@ -269,6 +271,102 @@ def test_no_more_is_taken_than_the_window_holds() -> None:
     batch = batch_of(pair[0], source(), depth=3)
     converse(batch.step(), *pair)
     assert taken == [0, 1, 2]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_messages_that_cannot_be_prepared_do_not_widen_the_window(quick: bool) -> None:
+    """They have their results, which cannot be told before those of the messages before them."""
+    taken = 0
+
+    def source() -> Any:
+        nonlocal taken
+        for item in (to(1), *[None] * 1000):
+            taken += 1
+            yield item
+
+    def prepare(item: Transaction | None) -> Transaction:
+        if item is None:
+            raise InvalidInput("bad")
+        return item
+
+    pair = room(*BDAT)
+    batch = batch_of(pair[0], source(), prepare=prepare, depth=8, source_is_quick=quick)
+    told = converse(batch.step(), *pair).result
+    assert len(told) == taken == 8
+    steps = Steps(batch, pair).run()
+    assert [result.outcome for result in steps.results] == [NOT_SENT] * (1001 - 8)
+
+
+# -- LMTP ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offered", [(), DATA, BDAT])
+@LEVELS
+def test_lmtp_that_asks_for_content_although_nobody_is_there(
+    level: Pipelining, offered: tuple[str, ...]
+) -> None:
+    """No reply to a lone dot would ever come, since there is one for each recipient.
+
+    So the session is over if it comes to that; the rest goes over another one.
+    """
+    answers: dict[str, Answer] = {
+        "RCPT TO:<r0@example.com>": NO,
+        "DATA": Reply.of(354, "go on"),
+    }
+    good = Envelope("ada@example.org", "good@example.com")
+    messages = [to(1, b"0\r\n"), *[to(1, b"%d\r\n" % n, envelope=good) for n in (1, 2)]]
+    pairs = [room(*offered, answers=answers, dialect=Dialect.LMTP) for _ in range(2)]
+    steps = run(pairs[0], messages, pairs[1], level=level)
+    assert outcomes(steps) == [REFUSED, ACCEPTED, ACCEPTED]
+    assert steps.kept == [b"1\r\n", b"2\r\n"]
+
+
+@FRAMINGS
+@LEVELS
+def test_lmtp_counts_the_recipients_of_each_transaction_anew(
+    level: Pipelining, offered: tuple[str, ...]
+) -> None:
+    """Whatever became of the one before: withdrawn, refused at MAIL, or delivered in part."""
+
+    def answers(command: ReceivedCommand, _: Situation) -> Answer | None:
+        return NO if "bad@" in command.line else None
+
+    envelopes = [
+        Envelope("ada@example.org", ["r1@example.com", "r2@example.com", "bad@example.com"]),
+        Envelope("bad@example.org", ["r1@example.com", "r2@example.com"]),
+        Envelope("ada@example.org", ["r1@example.com"]),
+        Envelope("ada@example.org", ["bad@example.com", "r1@example.com", "r2@example.com"]),
+        Envelope("ada@example.org", ["r2@example.com"]),
+    ]
+    policies = [*[OnRefusal.ABORT] * 3, OnRefusal.DELIVER, OnRefusal.ABORT]
+    messages = [
+        to(1, b"%d\r\n" % number, envelope=envelope, on_refusal=policy)
+        for number, (envelope, policy) in enumerate(zip(envelopes, policies, strict=True))
+    ]
+    pair = room(*offered, answers=answers, dialect=Dialect.LMTP)
+    steps = run(pair, messages, level=level)
+    assert outcomes(steps) == [REFUSED, REFUSED, ACCEPTED, ACCEPTED, ACCEPTED]
+    assert [len(result.unwrap().replies) for result in steps.results[2:]] == [1, 2, 1]
+    assert pair[0].is_idle
+
+
+@FRAMINGS
+@LEVELS
+def test_a_late_refusal_of_lmtp_has_a_receipt_for_the_rest(
+    level: Pipelining, offered: tuple[str, ...]
+) -> None:
+    full = Reply.of(452, "4.2.2 Full")
+    answers: dict[str, Answer] = {f"{end} <r1@example.com>": full for end in (".", "BDAT LAST")}
+    pair = room(*offered, answers=answers, dialect=Dialect.LMTP)
+    steps = run(pair, [to(3, on_refusal=OnRefusal.ABORT), to(1)], level=level)
+    result = steps.results[0]
+    assert isinstance(result.error, RecipientsRefused)
+    assert result.receipt is result.error.receipt
+    assert result.receipt is not None
+    assert list(map(str, result.receipt.accepted)) == ["r0@example.com", "r2@example.com"]
+    assert "r0@example.com" in result.error.delivered
+    assert result.receipt.outcome("r1@example.com") is REFUSED
+    assert steps.results[1].outcome is ACCEPTED
 
 
 # -- The connection breaks -------------------------------------------------------------------------

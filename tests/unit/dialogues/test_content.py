@@ -321,6 +321,25 @@ def test_nobody_reads_content_that_nobody_wants() -> None:
     assert connection.state is State.READY
 
 
+def test_a_refusal_that_comes_at_the_same_moment_as_a_piece() -> None:
+    """It is heard before the piece is sent: no further octet is wanted."""
+    connection, server = room(*DATA)
+    dialogue = deliver(connection, to(1, awaited(b"Subject: x\r\n\r\n", b"y\r\n")))
+    need = next(dialogue)
+    while not isinstance(need, Fetch):
+        server.receive_data(b"".join(connection.data_to_send()))
+        connection.receive_data(server.data_to_send())
+        need = next(dialogue)
+    with pytest.raises(StopIteration):
+        need.source.fetch().send(None)
+    connection.receive_data(b"452 4.3.1 disk full\r\n")
+    with pytest.raises(ContentRefused) as caught:
+        next(dialogue)
+    assert caught.value.reply.code == 452
+    assert connection.data_to_send() == []
+    assert connection.is_over
+
+
 def test_a_refusal_comes_while_a_piece_is_awaited() -> None:
     """The need is met early; the piece is asked for again, and nobody wants it any more."""
     connection, server = room(*DATA)

@@ -155,7 +155,43 @@ def test_each_recipient_of_lmtp_has_a_final_reply(by: str) -> None:
     assert connection.next_event() is NEED_DATA
 
 
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+def test_421_to_one_recipient_of_lmtp(by: str) -> None:
+    """The replies that follow are to the others, and not to what came behind the content."""
+    connection = in_rcpt("PIPELINING", "CHUNKING", protocol=Protocol.LMTP)
+    connection.send(EVE)
+    hear(connection, b"250 ok\r\n")
+    if by == "DATA":
+        connection.send(DATA)
+        hear(connection, b"354 go\r\n")
+        connection.end_content()
+    else:
+        connection.send(Bdat(0, last=True))
+    connection.send(MAIL)
+    connection.receive_data(b"421 bye\r\n250 eve has it\r\n250 sender ok\r\n")
+    told = [connection.next_event() for _ in range(3)]
+    assert [event.reply.code for event in told if isinstance(event, ReplyReceived)] == [
+        *(421, 250, 250)
+    ]
+    first, second, third = (
+        event.command.verb for event in told if isinstance(event, ReplyReceived)
+    )
+    assert first is second is not third
+    assert connection.is_over
+    assert not connection.in_flight
+
+
 # -- XCLIENT ---------------------------------------------------------------------------------------
+
+
+def test_xclient_forgets_who_was_authenticated() -> None:
+    """The session is that of another client now (Postfix begins it anew)."""
+    connection = ready("XCLIENT ADDR", "AUTH PLAIN")
+    connection.authenticated = True
+    connection.send(Xclient({"ADDR": "192.0.2.1"}))
+    said(connection)
+    hear(connection, b"220 again\r\n")
+    assert not connection.authenticated
 
 
 def test_xclient_greets_anew() -> None:

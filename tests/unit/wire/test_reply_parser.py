@@ -308,3 +308,25 @@ def test_each_error_says_what_is_wrong(octets: bytes, why: str, held: bytes | No
 
 def test_nobody_needs_to_pass_the_octets() -> None:
     assert BadReply("why").octets == b""
+
+
+@pytest.mark.parametrize("size", [100, 2300])
+def test_replies_that_nobody_looks_at_are_bounded(size: int) -> None:
+    """A server may flood a session that is idle: memory is not what it should run out of."""
+    parser = ReplyParser()
+    flood = b"250 flood\r\n" * size
+    for _ in range(40_000 // size):
+        parser.feed(flood)
+    *replies, last = parser.ready
+    assert 16_384 < len(replies) <= 16_384 + size
+    assert isinstance(last, BadReply)
+    assert "more replies than anybody can have asked for" in last.why
+    parser.feed(b"250 flood\r\n")
+    assert parser.ready[-1] is last
+
+
+def test_replies_that_are_looked_at_are_not_counted() -> None:
+    parser = ReplyParser()
+    for _ in range(20_000):
+        parser.feed(b"250 ok\r\n")
+        assert parser.ready.popleft() == Reply.of(250, "ok")

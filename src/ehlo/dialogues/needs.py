@@ -62,23 +62,22 @@ class Fetch:
 
     Only dialogues that were given an async iterable, or an async function for tokens, have this
     need. `Connection.has_news` ends it early; the fetch goes on then, and the dialogue will ask
-    again. How long the source takes is the caller's affair, so there is no deadline but that of a
-    reply that is due meanwhile, and that of the call as a whole.
+    again. How long a source of messages or content takes is the caller's affair, so there is no
+    deadline but that of a reply that is due meanwhile. For a token the server waits: it has one.
 
     Attributes:
         source: What to wait for.
-        awaited: The phase of the reply that is due meanwhile; None if none is.
-        during: What it is waited for in, if no reply is due.
+        awaited: The phase whose deadline holds meanwhile: that of the reply that is due, or in
+            which the server waits for what is fetched; None if there is none.
     """
 
     source: AsyncSource[object]
     awaited: Phase | None = None
-    during: Phase = Phase.CONTENT
 
     @property
     def phase(self) -> Phase:
         """What a failure meanwhile is about."""
-        return self.awaited or self.during
+        return self.awaited or Phase.CONTENT
 
 
 Need: TypeAlias = Flush | Receive | UpgradeTls | Fetch

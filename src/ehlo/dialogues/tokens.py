@@ -77,7 +77,7 @@ def _await(given: _Given) -> Dialogue[None]:
     source = AsyncSource(given.items())
     try:
         while not source.is_ready:
-            yield Fetch(source, during=Phase.AUTH)
+            yield Fetch(source, Phase.AUTH)
         source.take()
     finally:
         given.close()

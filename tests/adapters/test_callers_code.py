@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any, Final
 
 import pytest
@@ -15,6 +15,7 @@ import ehlo
 import ehlo.asyncio
 import ehlo.blocking
 from ehlo import Outcome, Phase
+from ehlo.commands import Verb
 from ehlo.testing import (
     Answer,
     Close,
@@ -402,23 +403,35 @@ def test_what_is_no_exception_is_raised_as_well(framing: str, kind: type[BaseExc
     assert server.messages == ()
 
 
-@pytest.mark.parametrize("framing", ["DATA", "BDAT"])
-@pytest.mark.parametrize("at", ["MAIL", "RCPT"])
-def test_421_while_async_content_is_not_ready(framing: str, at: str) -> None:
-    """Nobody waits for content that nobody will take."""
+@EACH_FRAMING
+@pytest.mark.parametrize("closes", [True, False])
+def test_421_while_async_content_is_not_ready(framing: str, closes: bool) -> None:
+    """Nobody waits for content that nobody will take; and its source can tidy up."""
+    closed: list[bool] = []
 
-    async def content() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield HEADER
+    async def content(server: Server) -> AsyncIterator[bytes]:
+        try:
+            yield LARGE  # a chunk, where it is sent by BDAT
+            server.release("go")
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
 
-    async def main(url: str) -> ehlo.SMTPError:
+    async def main(server: Server) -> ehlo.SMTPError:
+        source = content(server)
         async with asyncio.timeout(10):
             with pytest.raises(ehlo.Refused) as caught:
-                await ehlo.asyncio.send(content(), url, envelope=TO_BOB, pipelining="continuous")
+                await ehlo.asyncio.send(source, server.url, envelope=TO_BOB)
         return caught.value
 
-    with server_of(framing, {at: (BYE, Close())}) as server:
-        assert asyncio.run(main(server.url)).retry_safe
+    last = (Wait("go"), BYE, *[Close()] * closes)
+    with server_of(framing, {"DATA": (Usual(), *last), "BDAT": last}) as server:
+        error = asyncio.run(main(server))
+        server.wait_until_idle()
+    assert error.retry_safe
+    assert error.phase is Phase.CONTENT
+    assert closed == [True]
+    assert server.messages == ()
 
 
 def closing(last_words: tuple[Any, ...], at: str) -> Callable[..., Answer | None]:
@@ -486,6 +499,76 @@ def test_the_connection_goes_while_the_source_is_not_ready(
     assert first is (Outcome.ACCEPTED if case.startswith("behind") else refused)
     assert others == [Outcome.ACCEPTED] * 2
     assert steps < 20
+
+
+def riding(greeting: Answer | None) -> Callable[..., Answer | None]:
+    """Close the first connection in answer to a message that rode; greet others in some way."""
+
+    def answers(command: ReceivedCommand, _: Situation) -> Answer | None:
+        if command.connection > 1:
+            return greeting if command.verb is Verb.GREETING else None
+        if command.line == "MAIL FROM:<second@example.org>":
+            return BYE, Close()
+        return (Wait("go"), Usual()) if command.verb is Verb.BDAT_LAST else None
+
+    return answers
+
+
+@pytest.mark.parametrize("can_go_on", [True, False])
+def test_what_rode_goes_over_another_connection_while_the_source_is_not_ready(
+    can_go_on: bool,
+) -> None:
+    """What is being fetched from the source then is fetched for the next connection.
+
+    Where none can be had it is cancelled, so that the source can tidy up.
+    """
+    closed: list[bool] = []
+
+    async def main(server: Server) -> list[Outcome]:
+        told: list[Outcome] = []
+        again = asyncio.Event()
+
+        async def source() -> AsyncIterator[Any]:
+            try:
+                yield numbered(0)
+                yield numbered(1)[0], ehlo.Envelope("second@example.org", "bob@example.com")
+                server.release("go")
+                await again.wait()
+                yield numbered(2)
+            finally:
+                closed.append(True)
+
+        batch = ehlo.asyncio.send_many(source(), server.url, pipelining="continuous")
+        async with asyncio.timeout(10), aclosing(batch):
+            with pytest.raises(ehlo.GreetingRefused) if not can_go_on else nullcontext():
+                async for result in batch:
+                    told.append(result.outcome)
+                    if result.index == 1:
+                        again.set()
+        return told
+
+    with server_of("BDAT", riding(None if can_go_on else (NO, Close()))) as server:
+        outcomes = asyncio.run(main(server))
+        assert server.connections == 2
+    rest = [Outcome.ACCEPTED] * 2 if can_go_on else [Outcome.NOT_SENT]
+    assert outcomes == [Outcome.ACCEPTED, *rest]
+    assert closed == [True]
+
+
+@EACH_FRAMING
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_whoever_ends_the_program_ends_it(framing: str, kind: type[BaseException]) -> None:
+    def interrupt(_sent: int, _total: int | None) -> None:
+        raise kind
+
+    async def main(url: str) -> None:
+        await ehlo.asyncio.send(LARGE, url, envelope=TO_BOB, progress=interrupt)
+
+    with server_of(framing) as server:
+        with pytest.raises(kind):
+            asyncio.run(main(server.url))
+        server.wait_until_idle()
+    assert server.messages == ()
 
 
 @EACH_LEVEL

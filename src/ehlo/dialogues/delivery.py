@@ -471,8 +471,6 @@ class Delivery:
             accepted, late = split(finals)
             refused = {**refused, **late}
             reply = self._final_reply()
-        if not reply.is_positive:
-            raise content_refused(reply, Phase.END_OF_CONTENT, ".")
         timings, tls, name = self._timings(), connection.tls, self._message_id
         receipt = Receipt(envelope, reply, accepted, refused, name, finals, timings, tls)
         if isinstance(refusal, RecipientsRefused):  # of some alone, and too late to abort

@@ -9,6 +9,7 @@ import pytest
 from ehlo.content import LineEnds, Octets, Stream
 from ehlo.dialogues import Fetch, Flush, Transaction, deliver
 from ehlo.dialogues.content import ContentSender
+from ehlo.dialogues.needs import FLUSH, RECEIVE
 from ehlo.errors import (
     CapabilityMissing,
     ContentRefused,
@@ -319,6 +320,27 @@ def test_nobody_reads_content_that_nobody_wants() -> None:
     with pytest.raises(ContentRefused):
         next(refusing(connection).send())
     assert connection.state is State.READY
+
+
+def test_a_chunk_of_known_size_that_is_refused_midway() -> None:
+    """The octets that are due cannot be made good, and nobody wants them: that is the end."""
+    connection = ready("PIPELINING", "CHUNKING")
+    pieces = [LINE * 1000] * 4
+    content = stream(*pieces, size=4 * len(pieces[0]), octets=4 * len(pieces[0]))
+    dialogue = deliver(connection, to(1, content))
+    assert next(dialogue) == RECEIVE[Phase.MAIL]
+    connection.data_to_send()
+    connection.receive_data(b"250 ok\r\n250 ok\r\n")
+    assert next(dialogue) == next(dialogue) == FLUSH[Phase.CONTENT]
+    connection.data_to_send()
+    assert connection.owed_octets
+    connection.receive_data(b"552 5.3.4 Enough\r\n")
+    with pytest.raises(ContentRefused) as caught:
+        next(dialogue)
+    assert caught.value.reply.code == 552
+    assert connection.is_over
+    assert not connection.owed_octets
+    assert connection.data_to_send() == []
 
 
 def test_a_refusal_that_comes_at_the_same_moment_as_a_piece() -> None:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from ehlo.commands import Auth
 from ehlo.content import Octets
 from ehlo.dialogues import Transaction, deliver
-from ehlo.dialogues.delivery import nobody
+from ehlo.dialogues.delivery import Delivery, nobody
 from ehlo.errors import (
     ConnectionLost,
     ContentRefused,
     DeliveryUnknown,
+    LocalProtocolError,
     RecipientsRefused,
     SMTPError,
 )
@@ -24,7 +26,7 @@ from ehlo.testing import Answer, Close, Dialect, TakeEffect, converse
 from ehlo.tls import TlsFacts
 from ehlo.transcript import Transcript
 from support.rooms import Room, room, to
-from support.stepping import C, S, Step, ready, run
+from support.stepping import C, S, Step, hear, ready, run, said
 
 LMTP = Dialect.LMTP
 NO = Reply.of(550, "5.1.1 No such user")
@@ -140,6 +142,17 @@ def test_354_with_nobody_accepted_cannot_be_met_with_a_dot() -> None:
     with pytest.raises(RecipientsRefused):
         run(deliver(connection, to()), connection, steps)
     assert not connection.is_in_step
+
+
+def test_a_delivery_begins_where_a_transaction_may() -> None:
+    connection = ready("PIPELINING", "AUTH LOGIN")
+    connection.send(Auth("LOGIN"))
+    said(connection)
+    hear(connection, b"334 VXNlcm5hbWU6\r\n")
+    with pytest.raises(LocalProtocolError, match="the session is in state AUTH") as caught:
+        next(Delivery(connection, to()).run())
+    assert caught.value.phase is Phase.MAIL
+    assert said(connection) == b""
 
 
 # -- Behind each other -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ehlo.errors import (
     CapabilityMissing,
     ContentRefused,
     DeliveryUnknown,
+    InvalidInput,
     RecipientsRefused,
     SenderRefused,
     SMTPError,
@@ -206,6 +208,30 @@ def test_a_sender_that_is_refused_is_so_for_all() -> None:
     error = send(pair, to(5, on_refusal=OnRefusal.DELIVER))
     assert isinstance(error, SenderRefused)
     assert error.delivered == ()
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_the_content_of_a_part_cannot_be_read(at: int) -> None:
+    """The error is the caller's own, unless somebody has got the message already."""
+    error = OSError("disk gone")
+    reads = iter(range(9))
+
+    def pieces() -> Iterator[bytes]:
+        if next(reads) == at:
+            raise error
+        return iter((b"a\r\n",))
+
+    pair = room(*TWO)
+    what = to(3, Stream(pieces, is_repeatable=True))
+    with pytest.raises((OSError, InvalidInput)) as caught:
+        converse(deliver(pair[0], what), *pair)
+    assert len(pair[1].messages) == at
+    if not at:
+        assert caught.value is error
+        return
+    assert isinstance(caught.value, InvalidInput)
+    assert caught.value.__cause__ is error
+    assert names(caught.value.delivered) == ["r0", "r1"]
 
 
 def test_final_replies_of_lmtp_in_parts() -> None:

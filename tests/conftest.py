@@ -1,11 +1,13 @@
-"""What every test gets: the Hypothesis profile and the shared fixtures."""
+"""What every test gets: the Hypothesis profile, the shared fixtures, and a watch for secrets."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
+from support.leaks import Plugin, Watch
 from support.servers import servers
 
 __all__ = ["servers"]
@@ -13,3 +15,8 @@ __all__ = ["servers"]
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=500, derandomize=True, deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look through all that is written or raised for the secrets of the tests."""
+    config.pluginmanager.register(Plugin(Watch()), "leaks")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Refused,
         RemoteProtocolError,
         SenderRefused,
+        ServerNotAuthenticated,
         SMTPError,
         Timeout,
         TlsFailed,
@@ -53,11 +54,24 @@ if TYPE_CHECKING:
     from ehlo.proxy_header import ProxyHeader, ProxyVersion
     from ehlo.receipt import Receipt, Result, Timings
     from ehlo.reply import EnhancedStatus, Reply, Severity
-    from ehlo.sasl import Credentials, Exchange, Mechanism, Password
+    from ehlo.sasl import (
+        Anonymous,
+        BadChallenge,
+        Channel,
+        Credentials,
+        CredentialsLike,
+        Exchange,
+        External,
+        Mechanism,
+        OAuth2,
+        Password,
+        Token,
+        TokenCallback,
+    )
     from ehlo.schedule import ByMode, DeliverBy
     from ehlo.secret import Secret
     from ehlo.timeouts import Timeouts
-    from ehlo.tls import TlsFacts
+    from ehlo.tls import TlsFacts, TlsTrouble
     from ehlo.transcript import Entry, Side, Trace, Transcript
     from ehlo.wire import ReplyLimits
 
@@ -100,25 +114,35 @@ __all__ = [  # noqa: RUF022 - by topic
     "Severity",
     "Timings",
     "TlsFacts",
+    "TlsTrouble",
     # How
     "Cleartext",
     "ConnectOptions",
-    "Credentials",
     "Endpoint",
-    "Exchange",
     "Hello",
-    "Mechanism",
     "OnRefusal",
-    "Password",
     "Phase",
     "Pipelining",
     "Progress",
     "Protocol",
     "ProxyHeader",
     "ProxyVersion",
-    "Secret",
     "Timeouts",
     "Tls",
+    # Who one is
+    "Anonymous",
+    "BadChallenge",
+    "Channel",
+    "Credentials",
+    "CredentialsLike",
+    "Exchange",
+    "External",
+    "Mechanism",
+    "OAuth2",
+    "Password",
+    "Secret",
+    "Token",
+    "TokenCallback",
     # Seeing it
     "Entry",
     "Side",
@@ -152,6 +176,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "RemoteProtocolError",
     "SMTPError",
     "SenderRefused",
+    "ServerNotAuthenticated",
     "Timeout",
     "TlsFailed",
     "errors",
@@ -164,7 +189,7 @@ _HOMES: Final = {
         "AuthenticationRefused CapabilityMissing ConnectFailed ConnectionLost ContentRefused "
         "DeliveryUnknown GreetingRefused HelloRefused InvalidAddress InvalidInput "
         "LocalProtocolError RecipientsRefused Refused RemoteProtocolError SenderRefused "
-        "SMTPError Timeout TlsFailed"
+        "SMTPError ServerNotAuthenticated Timeout TlsFailed"
     ),
     "ehlo.address": "Address AddressLike Mailbox MailboxLike address_literal",
     "ehlo.capabilities": "Capabilities FutureRelease Limits",
@@ -182,11 +207,14 @@ _HOMES: Final = {
     "ehlo.proxy_header": "ProxyHeader ProxyVersion",
     "ehlo.receipt": "Receipt Result Timings",
     "ehlo.reply": "EnhancedStatus Reply Severity",
-    "ehlo.sasl": "Credentials Exchange Mechanism Password",
+    "ehlo.sasl": (
+        "Anonymous BadChallenge Channel Credentials CredentialsLike Exchange External Mechanism "
+        "OAuth2 Password Token TokenCallback"
+    ),
     "ehlo.schedule": "ByMode DeliverBy",
     "ehlo.secret": "Secret",
     "ehlo.timeouts": "Timeouts",
-    "ehlo.tls": "TlsFacts",
+    "ehlo.tls": "TlsFacts TlsTrouble",
     "ehlo.transcript": "Entry Side Trace Transcript",
     "ehlo.wire": "ReplyLimits",
 }

@@ -19,7 +19,7 @@ from ehlo.text import refuse_control_characters
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "read_server"]
 
 PORT_SMTP: Final = 25
 PORT_LMTP: Final = 24  # "any private mail system" (RFC 2033 section 5 forbids 25)
@@ -127,7 +127,11 @@ class Endpoint:
         Raises:
             InvalidInput: The URL is none of ours.
         """
-        return value if isinstance(value, Endpoint) else cls.from_url(value)
+        found = read_server(value)
+        del value  # a URL may hold a password, and tracebacks show local variables
+        if isinstance(found, InvalidInput):
+            raise found
+        return found
 
     @classmethod
     def from_url(cls, url: str) -> Endpoint:
@@ -150,21 +154,11 @@ class Endpoint:
             InvalidInput: Something in it is wrong or unknown; the message never repeats the
                 user or the password.
         """
-        refuse_control_characters("the server URL", url)
-        parts = _split(url)
-        scheme = _SCHEMES.get(parts.scheme)
-        if scheme is None or "://" not in url:
-            right = ", ".join(f"{name}://" for name in _SCHEMES)
-            msg = f"a server URL begins with one of {right}"
-            raise InvalidInput(msg)
-        endpoint = _tcp(parts, scheme) if scheme.port else _unix(parts, scheme)
-        if parts.username is not None:
-            endpoint = replace(
-                endpoint,
-                username=_decoded(parts.username),
-                password=None if parts.password is None else Secret(_decoded(parts.password)),
-            )
-        return _with_options(endpoint, parts)
+        found = read_server(url)
+        del url  # as above
+        if isinstance(found, InvalidInput):
+            raise found
+        return found
 
     @property
     def is_loopback(self) -> bool:
@@ -177,6 +171,46 @@ class Endpoint:
         if self.path:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def read_server(server: str | Endpoint) -> Endpoint | InvalidInput:
+    """Read a URL, and return what is wrong with it rather than raise it.
+
+    The frames of an exception can be shown with their local variables, and here those hold the URL
+    with the password in it. Where the error is raised, nothing of it is left.
+
+    Args:
+        server: A URL, or an endpoint, which is returned as it is.
+
+    Returns:
+        The endpoint, or the error.
+    """
+    if isinstance(server, Endpoint):
+        return server
+    fault = ""
+    try:
+        return _parsed(server)
+    except InvalidInput as exc:
+        fault = str(exc)
+    return InvalidInput(fault)
+
+
+def _parsed(url: str) -> Endpoint:
+    refuse_control_characters("the server URL", url)
+    parts = _split(url)
+    scheme = _SCHEMES.get(parts.scheme)
+    if scheme is None or "://" not in url:
+        right = ", ".join(f"{name}://" for name in _SCHEMES)
+        msg = f"a server URL begins with one of {right}"
+        raise InvalidInput(msg)
+    endpoint = _tcp(parts, scheme) if scheme.port else _unix(parts, scheme)
+    if parts.username is not None:
+        endpoint = replace(
+            endpoint,
+            username=_decoded(parts.username),
+            password=None if parts.password is None else Secret(_decoded(parts.password)),
+        )
+    return _with_options(endpoint, parts)
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@
     │   ├── GreetingRefused                  ... instead of greeting
     │   ├── HelloRefused                     ... to EHLO and HELO
     │   ├── AuthenticationRefused            ... to AUTH
+    │   │   └── ServerNotAuthenticated           ... or did not prove who it is itself
     │   ├── SenderRefused                    ... to MAIL
     │   ├── RecipientsRefused                ... to RCPT; carries a reply for each recipient
     │   └── ContentRefused                   ... to DATA or to the content
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ehlo.phase import Phase
     from ehlo.receipt import Receipt
     from ehlo.reply import Reply
+    from ehlo.tls import TlsFacts, TlsTrouble
 
 __all__ = [
     "AuthenticationRefused",
@@ -58,6 +60,7 @@ __all__ = [
     "RemoteProtocolError",
     "SMTPError",
     "SenderRefused",
+    "ServerNotAuthenticated",
     "Timeout",
     "TlsFailed",
 ]
@@ -200,10 +203,30 @@ class AuthenticationRefused(Refused):
     Attributes:
         offered: The mechanisms that the server offered.
         tried: The mechanisms that were tried, in order.
+        oauth_error: What the server said about an OAuth token (RFC 7628 section 3.2.2), such as
+            `status` and `scope`; empty if it said nothing of the kind.
     """
 
-    offered: tuple[str, ...] = ()
-    tried: tuple[str, ...] = ()
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.offered: tuple[str, ...] = ()
+        self.tried: tuple[str, ...] = ()
+        self.oauth_error: Mapping[str, str] = {}
+
+
+class ServerNotAuthenticated(AuthenticationRefused):
+    """The server did not prove that it knows the password (RFC 5802 section 3).
+
+    It claims to have accepted the user, but is not the server that the password is for, or somebody
+    on the way speaks for it. The connection is given up.
+    """
 
 
 class SenderRefused(Refused):
@@ -254,7 +277,27 @@ class ContentRefused(Refused):
 
 
 class TlsFailed(SMTPError):
-    """The connection could not be encrypted; no credential and no mail was sent."""
+    """The connection could not be encrypted; no credential and no mail was sent.
+
+    Attributes:
+        reason: Why; None if nobody has told.
+        tls: What is known of the connection that did not come about; where the certificate was the
+            trouble, what stands in that.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: Phase | None = None,
+        command: str | None = None,
+        reply: Reply | None = None,
+        reason: TlsTrouble | None = None,
+        tls: TlsFacts | None = None,
+    ) -> None:
+        super().__init__(message, phase=phase, command=command, reply=reply)
+        self.reason = reason
+        self.tls = tls
 
 
 class RemoteProtocolError(SMTPError):

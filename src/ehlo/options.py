@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ehlo.policies import Cleartext, Hello, Pipelining, Tls
     from ehlo.proxy_header import ProxyHeader
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
     from ehlo.timeouts import Timeouts
     from ehlo.transcript import Transcript
 
@@ -25,7 +25,8 @@ class ConnectOptions(TypedDict, total=False):
     """The keyword arguments of `connect` and `send`, in both adapters.
 
     Attributes:
-        auth: Whom to authenticate as; a user and password in the URL serve as well.
+        auth: Whom to authenticate as: a `Password`, an `OAuth2`, a mechanism such as `External`; a
+            user and password in the URL serve as well.
         tls: When the connection is encrypted: a `Tls` or its string. Default: what the URL says;
             without that, implicit on port 465, none on loopback, else STARTTLS, required.
         ssl_context: The TLS context; default `ssl.create_default_context()`, which verifies the
@@ -45,7 +46,7 @@ class ConnectOptions(TypedDict, total=False):
         transcript: Records the dialogue, secrets masked.
     """
 
-    auth: Credentials | None
+    auth: CredentialsLike | None
     tls: Tls | str | None
     ssl_context: ssl.SSLContext | None
     server_hostname: str | None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn, final
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 
 from typing_extensions import override
 
-from ehlo.text import require_str
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["MASK", "Secret", "scrub"]
+__all__ = ["MASK", "Mask", "Secret", "scrub"]
 
 MASK: Final = "***"
 """What stands in the place of a secret."""
@@ -33,7 +36,11 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        self._value = require_str("the value of a Secret", value)
+        fault = _fault(value)
+        if fault:
+            del value  # tracebacks show local variables
+            raise TypeError(fault)
+        self._value = value
 
     def reveal(self) -> str:
         """Return the value itself; whoever calls this answers for where it goes."""
@@ -71,8 +78,74 @@ class Secret:
         return self
 
 
-def scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
-    """Mask every secret that stands in a piece of octets, such as a server's echo.
+def _fault(value: object) -> str:
+    if isinstance(value, str):
+        return ""
+    return f"the value of a Secret is a str, not {type(value).__name__}"
+
+
+class Mask:
+    """Masks secrets in what a server says, for whoever shows it.
+
+    A secret is found as it is, and in Base64 wherever it begins there: servers echo lines of an
+    exchange, and parts of them. Short secrets are found in other words only too easily, and to mask
+    those would spoil replies (`2.0.0`, a queue id) and tell by the gaps what the secret is. So:
+
+    - from 8 octets on, it is masked wherever it stands;
+    - from 3 octets on, where it stands as a word, not between other letters and digits;
+    - one or two characters are no secret.
+
+    In Base64 it is masked if at least 8 characters are determined by it alone.
+
+    Args:
+        secrets: What must not be seen.
+    """
+
+    __slots__ = ("_forms", "_secrets")
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._secrets = frozenset(secrets)
+        self._forms = _forms_of(self._secrets)
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def adding(self, secrets: Iterable[Secret]) -> Mask:
+        """Return a mask for more secrets.
+
+        Args:
+            secrets: What must not be seen, either.
+
+        Returns:
+            The mask.
+        """
+        return Mask(self._secrets.union(secrets))
+
+    def scrub(self, octets: bytes) -> bytes:
+        """Mask every secret that stands in a piece of octets, such as a server's echo.
+
+        Args:
+            octets: What may hold them.
+
+        Returns:
+            The octets with each of them replaced by `***`.
+        """
+        for form, pattern in self._forms:
+            if form in octets:  # each reply is looked at, and hardly any holds a secret
+                octets = pattern.sub(MASK.encode(), octets)
+        return octets
+
+
+_LONG: Final = 8
+"""Octets of a secret that is masked wherever it stands."""
+_SHORTEST: Final = 3
+"""Octets of a secret that is masked as a word."""
+_BASE64_SHORTEST: Final = 8
+"""Characters of Base64 that are no coincidence."""
+
+
+def scrub(octets: bytes, secrets: Iterable[Secret]) -> bytes:
+    """Mask secrets in a piece of octets, once; see `Mask`.
 
     Args:
         octets: What may hold them.
@@ -81,8 +154,41 @@ def scrub(octets: bytes, secrets: tuple[Secret, ...]) -> bytes:
     Returns:
         The octets with each of them replaced by `***`.
     """
-    values = {secret.reveal().encode() for secret in secrets}
-    for value in sorted(values, key=len, reverse=True):  # one may be part of another
-        if value and value != b"=":  # which is what an empty initial response is written as
-            octets = octets.replace(value, MASK.encode())
-    return octets
+    return Mask(secrets).scrub(octets)
+
+
+_Form: TypeAlias = "tuple[bytes, re.Pattern[bytes]]"
+"""Octets, and the pattern that masks them where they are found."""
+
+
+def _forms_of(secrets: Iterable[Secret]) -> tuple[_Form, ...]:
+    values = [secret.reveal().encode("utf-8", "replace") for secret in secrets]
+    found = {form for value in values for form in (*_as_it_is(value), *_in_base64(value))}
+    # One may be part of another: the longest first.
+    return tuple(sorted(found, key=_length, reverse=True))
+
+
+def _length(form: _Form) -> int:
+    return len(form[0])
+
+
+def _as_it_is(octets: bytes) -> Iterator[_Form]:
+    """Yield a pattern for octets that stand there as they are, unless they are too few."""
+    if len(octets) >= _LONG:
+        yield octets, re.compile(re.escape(octets))
+    elif len(octets) >= _SHORTEST:
+        yield octets, re.compile(b"(?<![0-9A-Za-z])" + re.escape(octets) + b"(?![0-9A-Za-z])")
+
+
+def _in_base64(octets: bytes) -> Iterator[_Form]:
+    """Yield patterns for octets in the midst of others in Base64: three, by where they begin.
+
+    The characters at both ends may be made of other octets as well; they are masked with the rest.
+    """
+    edge = b"[0-9A-Za-z+/]?"
+    for before in range(3):
+        start = -(-before * 8 // 6)
+        end = (before + len(octets)) * 8 // 6
+        form = b64encode(bytes(before) + octets)[start:end]
+        if len(form) >= _BASE64_SHORTEST:
+            yield form, re.compile(edge + re.escape(form) + edge + b"={0,2}")

@@ -96,5 +96,6 @@ def require_str(what: str, value: object) -> str:
     """
     if not isinstance(value, str):
         msg = f"{what} is a str, not {type(value).__name__}"
+        del value  # it may be a secret, and tracebacks show local variables
         raise TypeError(msg)
     return value

@@ -567,17 +567,15 @@ def test_12_nothing_is_sent_unasked(adapter: Colour, quirk: Quirk) -> None:
 
 @dataclass(frozen=True)
 class Bearer:
-    """A mechanism, and credentials for it alone, as a caller may write them."""
+    """A mechanism as a caller may write it, to be used as credentials for it alone."""
 
     name: str
     first: bytes
     last: bytes
     hidden: tuple[ehlo.Secret, ...] = ()
+    exposes_secret: bool = True
 
-    def mechanisms(self) -> list[ehlo.Mechanism]:
-        return [self]
-
-    def exchange(self) -> ehlo.Exchange:
+    def exchange(self, _channel: ehlo.Channel) -> ehlo.Exchange:
         yield self.first
         yield self.last
 
@@ -613,6 +611,27 @@ def test_13_a_token_that_is_refused(adapter: Colour, bearer: Bearer, code: int) 
             assert caught.value.temporary is (code == 454)
             assert session.is_idle
             assert session.send(PLAIN, envelope=TO_BOB).accepted
+
+
+@pytest.mark.parametrize("quirks", [(), (Quirk.REFUSED_TOKEN_454,)], ids=str)
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_13_a_token_that_is_renewed(
+    adapter: Colour, mechanism: str, quirks: tuple[Quirk, ...]
+) -> None:
+    """A function is asked once more, whether the refusal says 535 or, as go-smtp does, 454."""
+    asked = []
+
+    def supply(*, refresh: bool) -> str:
+        asked.append(refresh)
+        return "ya29.fresh-and-good" if refresh else "ya29.stale-and-old"
+
+    quirky = options(*quirks, mechanisms=(mechanism,), tokens={"ada": "ya29.fresh-and-good"})
+    with Server(quirky) as server:
+        with adapter.connect(server.url, auth=ehlo.OAuth2("ada", supply)) as session:
+            assert session.send(PLAIN, envelope=TO_BOB).accepted
+        [message] = server.messages
+    assert asked == [False, True]
+    assert message.content == PLAIN
 
 
 # -- 14: limits ----------------------------------------------------------------------------------

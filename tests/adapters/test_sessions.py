@@ -124,7 +124,7 @@ def test_implicit_tls(adapter: Colour) -> None:
 
 def test_the_default_context_verifies(adapter: Colour) -> None:
     with Server(tls="implicit", ssl_context=server_context()) as server:
-        with pytest.raises(ehlo.TlsFailed, match="unable to get local issuer") as caught:
+        with pytest.raises(ehlo.TlsFailed, match="whom nobody here trusts") as caught:
             adapter.connect(server.url)
         assert not server.commands
     assert caught.value.phase is ehlo.Phase.TLS
@@ -134,13 +134,16 @@ def test_the_default_context_verifies(adapter: Colour) -> None:
 def test_a_certificate_for_another_host_is_refused(adapter: Colour) -> None:
     options = ServerOptions(starttls=Offer.OFFERED)
     with Server(options, ssl_context=server_context("mail.example.net")) as server:
-        with pytest.raises(ehlo.TlsFailed, match="IP address mismatch"):
+        with pytest.raises(ehlo.TlsFailed, match=r"but for mail\.example\.net"):
             adapter.connect(server.url, ssl_context=client_context())
         assert [command.verb for command in server.commands] == ["EHLO", "STARTTLS"]
 
 
 def test_tls_against_a_server_that_speaks_clear(adapter: Colour) -> None:
-    with Server() as server, pytest.raises(ehlo.TlsFailed, match="handshake failed"):
+    with (
+        Server() as server,
+        pytest.raises(ehlo.TlsFailed, match=r"begins in clear, so say smtp\+starttls://"),
+    ):
         adapter.connect(f"smtps://{server.host}:{server.port}", ssl_context=client_context())
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,17 @@ import pytest
 
 from ehlo import Reply, errors
 from ehlo.commands import Verb
-from ehlo.testing import Close, Dialect, Send, Server, ServerOptions, TakeEffect, Usual
+from ehlo.testing import (
+    Close,
+    Dialect,
+    ReceivedCommand,
+    Send,
+    Server,
+    ServerOptions,
+    Situation,
+    TakeEffect,
+    Usual,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -255,16 +266,49 @@ def test_trio_pump_takes_an_async_generator(docs_servers: Servers) -> None:
     assert message.content == b"Subject: trio\r\n\r\nHello.\r\n"
 
 
-def test_custom_mechanism(capsys: pytest.CaptureFixture[str]) -> None:
-    options = ServerOptions(
-        capabilities=("AUTH XOAUTH2",),
-        answers={"AUTH": Reply.of(235, "2.7.0 Welcome")},
+class Ticket:
+    """What a library for GSSAPI would do, without Kerberos."""
+
+    def __init__(self, service: str) -> None:
+        assert service == "smtp@127.0.0.1"
+        self.complete = False
+
+    def step(self, token: bytes | None) -> bytes | None:
+        self.complete = token is not None
+        return None if self.complete else b"a ticket"
+
+    def wrap(self, message: bytes) -> bytes:
+        return b"wrapped:" + message
+
+    def unwrap(self, message: bytes) -> bytes:
+        return message.removeprefix(b"wrapped:")
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [(b"\x07\x00\xff\xff", "S: 235 2.7.0 Welcome"), (b"\x04\x00\xff\xff", "C: *")],
+)
+def test_custom_mechanism(layers: bytes, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    wrapped = b64encode(b"wrapped:" + layers).decode()
+    replies = iter(
+        [Reply.of(334, "dGlja2V0"), Reply.of(334, wrapped), Reply.of(235, "2.7.0 Welcome")]
     )
-    with Server(options) as server:
-        load("custom_mechanism").main(server.url, "user", "a-token")
-    said = capsys.readouterr().out
-    assert "C: AUTH XOAUTH2 ***" in said
-    assert "a-token" not in said
+
+    def answers(command: ReceivedCommand, _situation: Situation) -> Reply | None:
+        if command.line == "*":
+            return Reply.of(501, "5.7.0 Cancelled")
+        return next(replies) if command.verb in {Verb.AUTH, Verb.OTHER} else None
+
+    with Server(ServerOptions(capabilities=("AUTH GSSAPI",), answers=answers)) as server:
+        if said == "C: *":
+            with pytest.raises(errors.AuthenticationRefused, match="a security layer of its own"):
+                load("custom_mechanism").main(server.url, Ticket)
+            return
+        load("custom_mechanism").main(server.url, Ticket)
+    shown = capsys.readouterr().out
+    assert "C: AUTH GSSAPI ***" in shown
+    assert said in shown
+    assert "a ticket" not in shown
 
 
 @pytest.mark.slow

@@ -3,12 +3,13 @@ from __future__ import annotations
 import copy
 import logging
 import traceback
+from base64 import b64encode
 from dataclasses import asdict, dataclass
 
 import pytest
 
 from ehlo import Secret
-from ehlo.secret import MASK, scrub
+from ehlo.secret import MASK, Mask, scrub
 from support.pickling import PROTOCOLS, pickled
 
 VALUE = "hunter2"
@@ -114,3 +115,64 @@ def test_scrubbing_masks_every_secret(  # A8
     octets: bytes, secrets: tuple[str, ...], scrubbed: bytes
 ) -> None:
     assert scrub(octets, tuple(map(Secret, secrets))) == scrubbed
+
+
+@pytest.mark.parametrize("secret", ["ab", "1", "="])
+def test_one_or_two_characters_are_no_secret(secret: str) -> None:
+    assert scrub(b"250 2.1.1 ab = 1", (Secret(secret),)) == b"250 2.1.1 ab = 1"
+
+
+@pytest.mark.parametrize(
+    ("octets", "scrubbed"),
+    [
+        (b"535 4F1A is wrong", b"535 *** is wrong"),
+        (b"user/4F1A,", b"user/***,"),
+        (b"queued as 004F1A00", b"queued as 004F1A00"),
+        (b"4F1A", b"***"),
+        (b"4F1Ab 4F1A", b"4F1Ab ***"),
+    ],
+)
+def test_a_short_secret_is_masked_as_a_word(octets: bytes, scrubbed: bytes) -> None:  # A8
+    assert scrub(octets, (Secret("4F1A"),)) == scrubbed
+
+
+def test_a_long_secret_is_masked_wherever_it_stands() -> None:  # A8
+    assert scrub(b"xxtanstaafxx", (Secret("tanstaaf"),)) == b"xx***xx"
+
+
+@pytest.mark.parametrize("before", range(7))
+@pytest.mark.parametrize("behind", range(4))
+@pytest.mark.parametrize("secret", ["hunter22", "tanstaaf!", "gr\u00fcn \u20ac!"])
+def test_a_secret_is_masked_in_base64(secret: str, before: int, behind: int) -> None:  # A8
+    whole = b"\0user\0x"[:before] + secret.encode() + b"\0yz"[:behind]
+    shown = scrub(b"501 what is " + b64encode(whole) + b"?", (Secret(secret),))
+    left = shown.removeprefix(b"501 what is ").removesuffix(b"?")
+    assert b"***" in left
+    # What is left over is made of the other octets alone.
+    head, _, tail = left.partition(b"***")
+    assert len(head) <= -(-before * 8 // 6)
+    assert len(tail.rstrip(b"=")) <= -(-behind * 8 // 6)
+
+
+def test_a_mask_grows() -> None:
+    mask = Mask()
+    assert not mask
+    assert mask.scrub(b"hunter2") == b"hunter2"
+    more = mask.adding((Secret("hunter2"),)).adding((Secret("tanstaaf"),))
+    assert more
+    assert more.scrub(b"hunter2 tanstaaf") == b"*** ***"
+    assert "hunter2" not in repr(more)
+
+
+def test_a_mask_of_short_secrets_masks_nothing() -> None:
+    assert Mask((Secret("ab"),)).scrub(b"ab") == b"ab"
+
+
+@pytest.mark.parametrize("value", [b"hunter2", ["hunter2"]], ids=type)
+def test_no_local_variable_shows_what_was_no_text(value: str) -> None:  # A8
+    with pytest.raises(TypeError) as caught:
+        Secret(value)
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame.locals for frame in report.stack if "/ehlo/" in frame.filename]
+    assert ours
+    assert "hunter2" not in str(ours)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ehlo import dialogues
 from ehlo.asyncio._pump import Pump, drop
 from ehlo.asyncio._session import Session, source_of
-from ehlo.endpoint import Endpoint
+from ehlo.endpoint import read_server
 from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ehlo.asyncio._session import Item
+    from ehlo.endpoint import Endpoint
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions, Progress
@@ -50,8 +51,9 @@ def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Connec
         TlsFailed: TLS was required, and did not come about.
         SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
     """
-    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
-    return Connecting(Settings.of(server, options))
+    endpoint = read_server(server)
+    del server  # a URL may hold a password, and tracebacks show local variables
+    return Connecting(Settings.of(endpoint, options))
 
 
 class Connecting:
@@ -112,8 +114,9 @@ async def send(
         DeliveryUnknown: The message was sent to its end, and no valid reply came back.
         SMTPError: It was not delivered; see `ehlo.errors`.
     """
-    server = Endpoint.of(server)  # as in connect
-    settings = Settings.of(server, options)
+    endpoint = read_server(server)
+    del server  # as in connect
+    settings = Settings.of(endpoint, options)
     transaction = settings.transaction(
         message, envelope, on_refusal, clock=asyncio.get_running_loop().time, progress=progress
     )
@@ -155,8 +158,9 @@ def send_many(
         SMTPError: While iterating: no connection can be had. Each message that was taken has got
             its result.
     """
-    server = Endpoint.of(server)  # as in connect
-    settings = Settings.of(server, options)
+    endpoint = read_server(server)
+    del server  # as in connect
+    settings = Settings.of(endpoint, options)
     dialogues.check_depth(depth)
     source = source_of(messages)
     prepare = settings.preparing(on_refusal, asyncio.get_running_loop().time)

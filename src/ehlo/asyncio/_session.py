@@ -10,7 +10,7 @@ from ehlo.address import Address
 from ehlo.content import Octets
 from ehlo.envelope import Recipient
 from ehlo.parameters import NO_MAIL_OPTIONS
-from ehlo.policies import Cleartext, OnRefusal
+from ehlo.policies import OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ehlo.receipt import Receipt, Result
     from ehlo.reply import Reply
     from ehlo.runtime.options import Settings
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
 
 __all__ = ["Item", "Session", "source_of"]
 
@@ -217,11 +217,11 @@ class Session(SessionFacts):
         """
         return await self._pump.run(dialogues.start_tls(self.connection))
 
-    async def authenticate(self, credentials: Credentials) -> Reply:
+    async def authenticate(self, credentials: CredentialsLike) -> Reply:
         """Authenticate, with the strongest mechanism that both sides know.
 
         Args:
-            credentials: Such as `ehlo.Password("user", "secret")`.
+            credentials: Such as `ehlo.Password("user", "secret")`, or a mechanism.
 
         Returns:
             The positive reply.
@@ -229,10 +229,13 @@ class Session(SessionFacts):
         Raises:
             AuthenticationRefused: The server did not accept them.
             CapabilityMissing: There is no mechanism that both sides know.
+            ServerNotAuthenticated: The server did not prove who it is.
             InvalidInput: The connection is not encrypted.
         """
-        cleartext: Cleartext = self._settings.cleartext
-        return await self._pump.run(dialogues.authenticate(self.connection, credentials, cleartext))
+        cleartext, channel = self._settings.cleartext, self._settings.channel
+        return await self._pump.run(
+            dialogues.authenticate(self.connection, credentials, cleartext, channel)
+        )
 
     async def mail(
         self,

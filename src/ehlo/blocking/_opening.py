@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from ehlo import dialogues
 from ehlo.blocking._pump import Pump
 from ehlo.blocking._session import Session, checked, source_of
-from ehlo.endpoint import Endpoint
+from ehlo.endpoint import read_server
 from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal
 from ehlo.runtime.driving import not_connected
 from ehlo.runtime.options import Settings
+from ehlo.sasl import require_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ehlo.blocking._session import Item
+    from ehlo.endpoint import Endpoint
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions, Progress
@@ -49,8 +51,9 @@ def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Sessio
         TlsFailed: TLS was required, and did not come about.
         SMTPError: The server refused, or the connection broke; see `ehlo.errors`.
     """
-    server = Endpoint.of(server)  # a URL may hold a password, and tracebacks show local variables
-    settings = Settings.of(server, options)
+    endpoint = read_server(server)
+    del server  # a URL may hold a password, and tracebacks show local variables
+    settings = Settings.of(endpoint, options)
     return _connect_session(settings)
 
 
@@ -82,8 +85,9 @@ def send(
         DeliveryUnknown: The message was sent to its end, and no valid reply came back.
         SMTPError: It was not delivered; see `ehlo.errors`.
     """
-    server = Endpoint.of(server)  # as in connect
-    settings = Settings.of(server, options)
+    endpoint = read_server(server)
+    del server  # as in connect
+    settings = Settings.of(endpoint, options)
     transaction = checked(
         settings.transaction(message, envelope, on_refusal, clock=time.monotonic, progress=progress)
     )
@@ -125,8 +129,9 @@ def send_many(
         SMTPError: While iterating: no connection can be had. Each message that was taken has got
             its result.
     """
-    server = Endpoint.of(server)  # as in connect
-    settings = Settings.of(server, options)
+    endpoint = read_server(server)
+    del server  # as in connect
+    settings = Settings.of(endpoint, options)
     dialogues.check_depth(depth)
     source = source_of(messages)
     prepare = settings.preparing(on_refusal, time.monotonic)
@@ -172,6 +177,7 @@ def _connect_session(settings: Settings) -> Session:
 
 
 def _open(settings: Settings, end: float | None) -> Pump:
+    require_sync(settings.credentials)
     sock = _connect(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:

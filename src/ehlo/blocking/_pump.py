@@ -123,7 +123,7 @@ class Pump:
         elif isinstance(need, Flush):
             self._flush(need.phase, is_answered=need.phase is Phase.CONTENT)
         else:
-            raise TypeError("an async iterable can be awaited by ehlo.asyncio alone")
+            raise TypeError("what is async can be awaited by ehlo.asyncio alone")
 
     # -- The three needs ---------------------------------------------------------------------
 
@@ -160,9 +160,11 @@ class Pump:
         deadline = self._deadline(phase)
         if self._is_patient and (deadline is None or deadline[1] >= _PATIENCE):
             self._read(phase, patiently=True)
+            self._write_what_goes()
         while connection.needs_data:
-            self._wait(phase, deadline, writing=False)
+            self._wait(phase, deadline, writing=bool(self.link.unsent))
             self._read(phase)
+            self._write_what_goes()  # TLS may have something of its own to say
 
     def _handshake(self) -> None:
         deadline = self._deadline(Phase.TLS)
@@ -190,6 +192,8 @@ class Pump:
         return True
 
     def _write_what_goes(self) -> None:
+        if not self.link.unsent:
+            return
         with suppress(OSError):
             del self.link.unsent[: self._sock.send(self.link.unsent, self._at_once)]
 

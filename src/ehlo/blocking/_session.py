@@ -10,8 +10,9 @@ from ehlo.address import Address
 from ehlo.content import Octets, Stream
 from ehlo.envelope import Recipient
 from ehlo.parameters import NO_MAIL_OPTIONS
-from ehlo.policies import Cleartext, OnRefusal
+from ehlo.policies import OnRefusal
 from ehlo.runtime.session_facts import SessionFacts
+from ehlo.sasl import require_sync
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ehlo.receipt import Receipt, Result
     from ehlo.reply import Reply
     from ehlo.runtime.options import Settings
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
 
 __all__ = ["Item", "Session", "checked", "source_of"]
 
@@ -224,11 +225,11 @@ class Session(SessionFacts):
         """
         return self._pump.run(dialogues.start_tls(self.connection))
 
-    def authenticate(self, credentials: Credentials) -> Reply:
+    def authenticate(self, credentials: CredentialsLike) -> Reply:
         """Authenticate, with the strongest mechanism that both sides know.
 
         Args:
-            credentials: Such as `ehlo.Password("user", "secret")`.
+            credentials: Such as `ehlo.Password("user", "secret")`, or a mechanism.
 
         Returns:
             The positive reply.
@@ -236,10 +237,14 @@ class Session(SessionFacts):
         Raises:
             AuthenticationRefused: The server did not accept them.
             CapabilityMissing: There is no mechanism that both sides know.
+            ServerNotAuthenticated: The server did not prove who it is.
             InvalidInput: The connection is not encrypted.
         """
-        cleartext: Cleartext = self._settings.cleartext
-        return self._pump.run(dialogues.authenticate(self.connection, credentials, cleartext))
+        require_sync(credentials)
+        cleartext, channel = self._settings.cleartext, self._settings.channel
+        return self._pump.run(
+            dialogues.authenticate(self.connection, credentials, cleartext, channel)
+        )
 
     def mail(
         self,

@@ -14,7 +14,7 @@ from ehlo.cli._exits import ExitCode, exit_code
 from ehlo.cli._extensions import Setting, explained, missing
 from ehlo.cli._shapes import as_json, of_error, of_reply, of_transcript
 from ehlo.cli._stopwatch import Stopwatch
-from ehlo.errors import SMTPError
+from ehlo.errors import SMTPError, TlsFailed
 from ehlo.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def run(arguments: Arguments, out: Console, _err: Console) -> ExitCode:
         if arguments.json:
             out.document(as_json(_as_json(None, error, watch.steps(), transcript)))
         else:
-            _tell_dialogue(out, transcript)  # it is all there is to tell
+            _tell_dialogue(out, transcript)
+            _tell_certificate(out, error)
         raise
     if arguments.json:
         out.document(as_json(_as_json(findings, None, watch.steps(), transcript)))
@@ -119,6 +120,13 @@ def _tell(out: Console, findings: _Findings, steps: list[Step]) -> None:
     out.say("No mail was sent.")
 
 
+def _tell_certificate(out: Console, error: SMTPError) -> None:
+    """Show the certificate that a handshake failed over, if that is why."""
+    if isinstance(error, TlsFailed) and error.tls is not None and error.tls.fingerprint:
+        rows = _certificate(error.tls)
+        _section(out, "The server's certificate", [_fact(*row) for row in rows if row[1]])
+
+
 def _section(out: Console, title: str, lines: list[str]) -> None:
     out.say(title, Style.HEADING)
     for line in lines:
@@ -132,7 +140,11 @@ def _row(remark: Remark) -> str:
 
 def _connection(findings: _Findings) -> list[str]:
     facts = {"greeting": str(findings.greeting), **dict(_encryption(findings.tls))}
-    return [f"{label:<12} {text}" for label, text in facts.items() if text]
+    return [_fact(label, text) for label, text in facts.items() if text]
+
+
+def _fact(label: str, text: str) -> str:
+    return f"{label:<12} {text}"
 
 
 def _encryption(tls: TlsFacts | None) -> Iterator[tuple[str, str]]:
@@ -140,18 +152,38 @@ def _encryption(tls: TlsFacts | None) -> Iterator[tuple[str, str]]:
         yield "encryption", "NONE: everything travels in clear"
         return
     yield "encryption", f"{tls.version}, {tls.cipher} ({tls.secret_bits} bits)"
+    yield from _certificate(tls)
+
+
+def _certificate(tls: TlsFacts) -> Iterator[tuple[str, str]]:
     yield "certificate", tls.subject or "(its subject has no name)"
     yield "  names", ", ".join(tls.names)
     yield "  issuer", tls.issuer
-    yield "  expires", f"{tls.not_after} (in {_days_left(tls.not_after)} days)"
+    yield "  valid from", _moment(tls.not_before)
+    yield "  expires", _moment(tls.not_after) + _in_days(tls.not_after)
+    yield "  serial", tls.serial
+    yield "  SHA-256", _in_pairs(tls.fingerprint)
+    yield "  verified", "yes" if tls.verified else "NO"
 
 
-def _days_left(not_after: str) -> int:
-    """Return the days from now until a time as certificates have it."""
-    import ssl  # noqa: PLC0415 - loaded already, if there is a certificate
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
-    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
-    return (end - datetime.now(UTC)).days
+
+def _in_days(moment: datetime | None) -> str:
+    days = _days_left(moment)
+    if days is None:
+        return ""
+    return f" (in {days} days)" if days >= 0 else f" ({-days} days ago)"
+
+
+def _days_left(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - datetime.now(UTC)).days
+
+
+def _in_pairs(digits: str) -> str:
+    """Return a digest as `openssl x509 -fingerprint` shows it."""
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
 
 
 # --- as JSON
@@ -168,11 +200,17 @@ def _as_json(
     """Return the one object of `--json`: the same keys, whatever happened."""
     return {
         "exit_code": (ExitCode.OK if error is None else exit_code(error)).value,
-        **(_NOTHING_FOUND if findings is None else _findings_as_json(findings)),
+        **(_of_failure(error) if findings is None else _findings_as_json(findings)),
         "error": of_error(error),
         "steps": [{"step": what, "seconds": round(seconds, 6)} for what, seconds in steps],
         "transcript": of_transcript(transcript),
     }
+
+
+def _of_failure(error: SMTPError | None) -> Mapping[str, Json]:
+    """Return the keys of the findings without any, but for a certificate that was no good."""
+    tls = error.tls if isinstance(error, TlsFailed) else None
+    return {**_NOTHING_FOUND, "tls": _tls_as_json(tls)}
 
 
 def _findings_as_json(findings: _Findings) -> Mapping[str, Json]:
@@ -191,12 +229,20 @@ def _tls_as_json(tls: TlsFacts | None) -> Json:
         "version": tls.version,
         "cipher": tls.cipher,
         "secret_bits": tls.secret_bits,
+        "verified": tls.verified,
         "subject": tls.subject,
         "issuer": tls.issuer,
         "names": list(tls.names),
-        "not_after": tls.not_after,
+        "not_before": _as_iso(tls.not_before),
+        "not_after": _as_iso(tls.not_after),
         "days_left": _days_left(tls.not_after),
+        "serial": tls.serial,
+        "fingerprint": tls.fingerprint,
     }
+
+
+def _as_iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _capabilities_as_json(findings: _Findings) -> Json:

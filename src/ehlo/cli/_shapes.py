@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
-from ehlo.errors import RecipientsRefused
+from ehlo.errors import RecipientsRefused, TlsFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,6 +77,7 @@ def of_error(error: SMTPError | None) -> Json:
     return {
         "type": type(error).__name__,
         "message": str(error),
+        "tls_trouble": _of_trouble(error),
         "phase": None if error.phase is None else error.phase.name.lower(),
         "command": error.command,
         "reply": of_reply(error.reply),
@@ -84,6 +85,11 @@ def of_error(error: SMTPError | None) -> Json:
         "temporary": error.temporary,
         "retry_safe": error.retry_safe,
     }
+
+
+def _of_trouble(error: SMTPError) -> Json:
+    trouble = error.reason if isinstance(error, TlsFailed) else None
+    return None if trouble is None else str(trouble)
 
 
 def of_transcript(entries: Iterable[Entry]) -> Json:

@@ -20,18 +20,20 @@ from ehlo.errors import (
     RecipientsRefused,
     RemoteProtocolError,
     SenderRefused,
+    ServerNotAuthenticated,
     SMTPError,
     Timeout,
     TlsFailed,
 )
 from ehlo.phase import Outcome, Phase
+from ehlo.tls import TlsTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ehlo.cli._console import Console
 
-__all__ = ["ADVICE", "report"]
+__all__ = ["ADVICE", "TLS_ADVICE", "report"]
 
 _NO_SERVER: Final = (
     "Is the server running, and are its name and port right? Many networks block port 25: "
@@ -52,20 +54,16 @@ ADVICE: Final[Mapping[tuple[type[SMTPError], Phase | None], str]] = {
     ),
     (Timeout, None): "The server is slow or gone: try again later, or with a longer --timeout.",
     (ConnectionLost, None): "Try again. The server's log may say why it hung up.",
-    (TlsFailed, Phase.STARTTLS): (
-        "If the server speaks TLS from the first octet, use smtps:// (port 465). If you trust the "
-        "way to it, --tls none goes on in clear."
-    ),
-    (TlsFailed, None): (
-        "For a certificate from an authority of your own, name that with --ca FILE. The host in "
-        "the URL must be a name in the certificate. A port that begins in clear wants "
-        "smtp+starttls://."
-    ),
+    (TlsFailed, None): "`ehlo probe` shows the server's certificate, as far as it got to see it.",
     (GreetingRefused, None): "The server wants no mail from here: its reply says why.",
     (HelloRefused, None): "Give a name that the server can check: --name HOST.EXAMPLE.ORG",
     (AuthenticationRefused, None): (
         "Check user and password (EHLO_PASSWORD); many providers want a password made for one "
         "application. `ehlo probe` shows the mechanisms."
+    ),
+    (ServerNotAuthenticated, None): (
+        "This is not the server that the password is for, or somebody on the way speaks for it. "
+        "Do not send it the password in another way."
     ),
     (CapabilityMissing, None): "`ehlo probe` shows what the server offers.",
     (SenderRefused, None): "The server may want a log-in first (--user), or another --from.",
@@ -87,6 +85,31 @@ ADVICE: Final[Mapping[tuple[type[SMTPError], Phase | None], str]] = {
 """What to try, by the error's class and phase; without a row for the phase, by its class."""
 
 _BY_DATA: Final = "If it is BDAT that it cannot do, --without CHUNKING sends the mail by DATA."
+_IN_CLEAR: Final = "If you trust the way to the server, --tls none goes on in clear."
+_OWN_AUTHORITY: Final = "For a certificate of your own, name its authority with --ca FILE."
+_NO_REMEDY: Final = "Only the server's operator can put that right. Do not go on without TLS."
+
+TLS_ADVICE: Final[Mapping[TlsTrouble, str]] = {
+    TlsTrouble.NOT_OFFERED: (
+        f"If the server speaks TLS from the first octet, use smtps:// (port 465). {_IN_CLEAR}"
+    ),
+    TlsTrouble.REFUSED: f"The server's reply says why. {_IN_CLEAR}",
+    TlsTrouble.INJECTED: "Somebody may be changing what is said on the way. Do not go on in clear.",
+    TlsTrouble.NOT_TLS: "Use smtp+starttls://, or smtps:// with port 465.",
+    TlsTrouble.TLS_FIRST: "Use smtps:// with this port.",
+    TlsTrouble.NOTHING_IN_COMMON: _NO_REMEDY,
+    TlsTrouble.CLIENT_CERTIFICATE: "Ask the server's operator for a certificate.",
+    TlsTrouble.EXPIRED: _NO_REMEDY,
+    TlsTrouble.NOT_YET_VALID: "Look at the clock of this machine: `date`.",
+    TlsTrouble.WRONG_HOST: "Put one of the names that the certificate is for into the URL.",
+    TlsTrouble.SELF_SIGNED: _OWN_AUTHORITY,
+    TlsTrouble.UNKNOWN_AUTHORITY: _OWN_AUTHORITY,
+    TlsTrouble.CERTIFICATE: _NO_REMEDY,
+    TlsTrouble.CLOSED: "A port that begins in clear wants smtp+starttls://.",
+    TlsTrouble.CONTEXT: "Name a host that the server's certificate can be verified for.",
+    TlsTrouble.HANDSHAKE: "Try again. The server's log may say what it did not like.",
+}
+"""What to try where there is no TLS, by the reason."""
 
 _LABEL: Final = 11
 _WIDTH: Final = 96
@@ -138,6 +161,8 @@ def _rows(error: SMTPError) -> Iterator[tuple[str, str]]:
 
 def _advice(error: SMTPError) -> str:
     """Return what to try: the row of the nearest class, the error's phase before none."""
+    if isinstance(error, TlsFailed) and error.reason is not None:
+        return TLS_ADVICE[error.reason]
     classes = [class_ for class_ in type(error).__mro__ if issubclass(class_, SMTPError)]
     keys = ((class_, phase) for class_ in classes for phase in (error.phase, None))
     advice = next(ADVICE[key] for key in keys if key in ADVICE)

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ehlo.commands import Auth, AuthCancel, AuthResponse
-from ehlo.dialogues.exchange import perform
+from ehlo.dialogues.sasl_exchange import SaslExchange
+from ehlo.dialogues.tokens import fetch_token
 from ehlo.errors import AuthenticationRefused, CapabilityMissing, InvalidInput, SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, chosen
-from ehlo.secret import Secret
+from ehlo.sasl import Channel, Credentials, OAuth2, is_credentials, require_credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ehlo.dialogues.needs import Dialogue
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
-    from ehlo.sasl import Credentials, Exchange, Mechanism
+    from ehlo.sasl import CredentialsLike, Mechanism
 
 __all__ = ["authenticate"]
-
-ROUNDS_MAX: Final = 16
-"""Challenges answered at the most; no mechanism needs more than a handful."""
 
 # The refusals that are about the mechanism, not the credentials (RFC 4954 section 6): only behind
 # these is the next mechanism worth a try. All else is a definite no, or the server's trouble.
 _TRY_ANOTHER: Final = frozenset({504, 534})
+_BAD_CREDENTIALS: Final = 535
 
 
 def authenticate(
-    connection: Connection, credentials: Credentials, cleartext: Cleartext = Cleartext.REFUSE
+    connection: Connection,
+    credentials: CredentialsLike,
+    cleartext: Cleartext = Cleartext.REFUSE,
+    channel: Channel | None = None,
 ) -> Dialogue[Reply]:
     """Authenticate with the strongest mechanism that both sides know (RFC 4954).
 
     Args:
         connection: The Connection, behind EHLO.
-        credentials: What the caller has.
+        credentials: What the caller has, or a mechanism.
         cleartext: Whether credentials may travel unencrypted.
+        channel: Where the server is, and where nonces come from; what the Connection knows itself
+            is added. SCRAM needs one.
 
     Returns:
         The 235 reply.
@@ -46,85 +50,95 @@ def authenticate(
         CapabilityMissing: The server offers no mechanism that the credentials can serve.
         InvalidInput: The connection is not encrypted, and `cleartext` does not allow that.
         AuthenticationRefused: The server did not accept them.
+        ServerNotAuthenticated: The server did not prove that it is the one.
+        LocalProtocolError: SCRAM has no source of nonces.
+        TypeError: These are no credentials.
     """
-    allowed = chosen(Cleartext, cleartext) is Cleartext.ALLOW_CREDENTIALS
-    if not connection.encrypted and not allowed:
-        msg = (
-            "credentials are not sent over an unencrypted connection; encrypt it, or say "
-            f"cleartext={str(Cleartext.ALLOW_CREDENTIALS)!r} if everybody on the way may know them"
-        )
-        error = InvalidInput(msg)
-        error.phase = Phase.AUTH
-        raise error
-    offered = connection.capabilities.auth
-    refusal: SMTPError = _none_in_common(credentials, offered)
-    tried: list[str] = []
-    for mechanism in credentials.mechanisms():
-        if mechanism.name not in offered:
-            continue
-        tried.append(mechanism.name)
-        reply, is_cancelled = yield from _attempt(connection, mechanism)
-        if reply.is_positive and not is_cancelled:
-            return reply
-        refusal = _refused(reply, offered, tried)
-        if is_cancelled:
-            refusal.args = (f"the server's side of {mechanism.name} made no sense: {reply}",)
-        if reply.code not in _TRY_ANOTHER or connection.is_over:
-            break
-    raise refusal
+    try:
+        require_credentials(credentials)
+    except TypeError:
+        del credentials  # it may be a password, and tracebacks show local variables
+        raise
+    may_expose = connection.encrypted or (
+        chosen(Cleartext, cleartext) is Cleartext.ALLOW_CREDENTIALS
+    )
+    channel = _seen(connection, channel or Channel())
+    if isinstance(credentials, OAuth2):
+        if not may_expose:
+            raise _no_cleartext()
+        if not set(credentials.NAMES).intersection(channel.offered):
+            raise _none_in_common(credentials.NAMES, channel.offered)
+        return (yield from _with_token(connection, credentials, channel))
+    served = _served(credentials, channel)
+    allowed = [each for each in served if may_expose or not each.exposes_secret]
+    if served and not allowed:
+        raise _no_cleartext()
+    return (yield from _try_each(connection, allowed, channel))
 
 
-def _none_in_common(credentials: Credentials, offered: tuple[str, ...]) -> CapabilityMissing:
-    ours = ", ".join(mechanism.name for mechanism in credentials.mechanisms())
+def _seen(connection: Connection, channel: Channel) -> Channel:
+    """Add to what a caller knows of the connection what the Connection knows itself."""
+    tls = connection.tls if connection.encrypted else None
+    return replace(
+        channel,
+        offered=connection.capabilities.auth,
+        encrypted=connection.encrypted,
+        bindings=channel.bindings if tls is None else tls.channel_bindings,
+    )
+
+
+def _served(credentials: Credentials | Mechanism, channel: Channel) -> Sequence[Mechanism]:
+    if is_credentials(credentials):
+        return credentials.mechanisms(channel)
+    return (credentials,)
+
+
+def _no_cleartext() -> InvalidInput:
+    msg = (
+        "credentials are not sent over an unencrypted connection; encrypt it, or say "
+        f"cleartext={str(Cleartext.ALLOW_CREDENTIALS)!r} if everybody on the way may know them"
+    )
+    return InvalidInput(msg, phase=Phase.AUTH)
+
+
+def _none_in_common(ours: Sequence[str], offered: Sequence[str]) -> CapabilityMissing:
     theirs = ", ".join(offered) or "no authentication at all"
-    msg = f"the server offers {theirs}; the credentials can serve {ours}"
+    msg = f"the server offers {theirs}; the credentials can serve {', '.join(ours)}"
     return CapabilityMissing(msg, capability="AUTH", phase=Phase.AUTH)
 
 
-def _refused(reply: Reply, offered: tuple[str, ...], tried: list[str]) -> AuthenticationRefused:
-    error = AuthenticationRefused(
-        f"the server did not accept the credentials ({', '.join(tried)}): {reply}",
-        phase=Phase.AUTH,
-        command=f"AUTH {tried[-1]}",
-        reply=reply,
-    )
-    error.offered, error.tried = offered, tuple(tried)
-    return error
-
-
-def _attempt(connection: Connection, mechanism: Mechanism) -> Dialogue[tuple[Reply, bool]]:
-    """Try one mechanism; return the final reply, and whether the exchange had to be cancelled."""
-    exchange = mechanism.exchange()
-    initial = next(exchange)
-    # RFC 4954 section 4: an initial response of no octets is written as "=".
-    first = None if initial is None else _encoded(initial, empty="=")
-    del initial
-    reply = yield from perform(connection, Auth(mechanism.name, first, mechanism.hidden))
-    for _ in range(ROUNDS_MAX):
-        if not reply.is_intermediate:
-            return reply, False
-        response = _respond(exchange, reply)
-        if response is None:
-            break
-        reply = yield from perform(connection, AuthResponse(response, mechanism.hidden))
-    if not reply.is_intermediate:
-        return reply, False
-    reply = yield from perform(connection, AuthCancel())
-    if reply.is_positive:
-        # A server that says 235 to a cancelled exchange (RFC 4954 section 4) is not believed.
-        connection.abandon("the server accepted a cancelled SASL exchange")
-    return reply, True
-
-
-def _encoded(response: bytes, empty: str = "") -> Secret:
-    return Secret(b64encode(response).decode("ascii") or empty)
-
-
-def _respond(exchange: Exchange, reply: Reply) -> Secret | None:
-    """Return the answer to a challenge; None if it is garbage or none is left to give."""
+def _with_token(connection: Connection, oauth: OAuth2, channel: Channel) -> Dialogue[Reply]:
+    """Try a token; if it is refused and a function supplies them, a new one, once."""
     try:
-        challenge = b64decode(reply.raw_lines[0], validate=True)
-        response = exchange.send(challenge)
-    except (Base64Error, StopIteration):
-        return None
-    return None if response is None else _encoded(response)
+        token = yield from fetch_token(oauth, refresh=False)
+        return (yield from _try_each(connection, oauth.bearing(token), channel))
+    except AuthenticationRefused as exc:
+        if oauth.callback is None or connection.is_over or not _is_about_the_token(exc):
+            raise
+    token = yield from fetch_token(oauth, refresh=True)
+    return (yield from _try_each(connection, oauth.bearing(token), channel))
+
+
+def _is_about_the_token(error: AuthenticationRefused) -> bool:
+    """Return whether another token may do; some servers say so with 454 behind their error."""
+    return error.reply.code == _BAD_CREDENTIALS or bool(error.oauth_error)
+
+
+def _try_each(
+    connection: Connection, mechanisms: Sequence[Mechanism], channel: Channel
+) -> Dialogue[Reply]:
+    """Try the mechanisms that are offered, in order, until one succeeds or the answer is no."""
+    refusal: SMTPError = _none_in_common([each.name for each in mechanisms], channel.offered)
+    tried: list[str] = []
+    for mechanism in mechanisms:
+        if mechanism.name not in channel.offered:
+            continue
+        tried.append(mechanism.name)
+        exchange = SaslExchange(connection, mechanism, channel)
+        reply = yield from exchange.run()
+        if exchange.has_succeeded:
+            return reply
+        refusal = exchange.refusal(reply, tuple(tried))
+        if reply.code not in _TRY_ANOTHER or connection.is_over:
+            break
+    raise refusal

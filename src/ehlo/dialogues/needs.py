@@ -60,13 +60,15 @@ class UpgradeTls:
 class Fetch:
     """Write what there is to write, and await `source.fetch()` unless `source.is_ready`.
 
-    Only dialogues that were given an async iterable have this need. `Connection.has_news` ends it
-    early; the fetch goes on then, and the dialogue will ask again. How long the source takes is the
-    caller's affair, so there is no deadline but that of a reply that is due meanwhile.
+    Only dialogues that were given an async iterable, or an async function for tokens, have this
+    need. `Connection.has_news` ends it early; the fetch goes on then, and the dialogue will ask
+    again. How long a source of messages or content takes is the caller's affair, so there is no
+    deadline but that of a reply that is due meanwhile. For a token the server waits: it has one.
 
     Attributes:
         source: What to wait for.
-        awaited: The phase of the reply that is due meanwhile; None if none is.
+        awaited: The phase whose deadline holds meanwhile: that of the reply that is due, or in
+            which the server waits for what is fetched; None if there is none.
     """
 
     source: AsyncSource[object]

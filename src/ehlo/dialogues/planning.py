@@ -182,6 +182,15 @@ def _check_options(connection: Connection, envelope: Envelope) -> None:
     for capability, why in needs(options, envelope.rcpt_options).items():
         require(connection.capabilities, capability, why)
     check_limits(options, connection.capabilities)
-    if options.require_tls and not connection.encrypted:
-        msg = "REQUIRETLS was asked for, and the connection is not encrypted (RFC 8689 section 4.2)"
-        raise TlsFailed(msg, phase=Phase.MAIL)
+    if options.require_tls:
+        _require_verified_tls(connection)
+
+
+def _require_verified_tls(connection: Connection) -> None:
+    """Refuse REQUIRETLS where TLS is off, or is on with nobody knows whom."""
+    is_verified = connection.tls is not None and connection.tls.verified
+    if connection.encrypted and is_verified:
+        return
+    lack = "its certificate was not verified" if connection.encrypted else "it is not encrypted"
+    msg = f"REQUIRETLS was asked for on a connection that cannot do: {lack} (RFC 8689 section 4.2)"
+    raise TlsFailed(msg, phase=Phase.MAIL)

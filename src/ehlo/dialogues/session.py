@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Ehlo, Helo, Lhlo, Quit, StartTls
 from ehlo.dialogues.authentication import authenticate
@@ -19,12 +19,14 @@ from ehlo.errors import (
 )
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, Hello, Protocol, Tls, chosen
+from ehlo.sasl import Channel
+from ehlo.tls import TlsTrouble
 
 if TYPE_CHECKING:
     from ehlo.dialogues.needs import Dialogue
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
 
 __all__ = ["Opening", "greet", "hello", "open_session", "quit_session", "start_tls"]
 
@@ -39,13 +41,15 @@ class Opening:
         hello: How to introduce the client; STARTTLS and credentials need `Hello.EHLO`.
         credentials: Whom to authenticate as; None for nobody.
         cleartext: Whether credentials may travel unencrypted.
+        channel: Where the server is, and where nonces come from; for authentication.
     """
 
     name: str
     tls: Tls
     hello: Hello = Hello.EHLO
-    credentials: Credentials | None = None
+    credentials: CredentialsLike | None = None
     cleartext: Cleartext = Cleartext.REFUSE
+    channel: Channel = field(default_factory=Channel)
 
     def __post_init__(self) -> None:
         """Read policies that were given as strings.
@@ -96,7 +100,7 @@ def _open(connection: Connection, opening: Opening) -> Dialogue[None]:
     if opening.tls in {Tls.STARTTLS, Tls.STARTTLS_IF_OFFERED}:
         yield from _encrypt(connection, opening)
     if opening.credentials is not None:
-        yield from authenticate(connection, opening.credentials, opening.cleartext)
+        yield from authenticate(connection, opening.credentials, opening.cleartext, opening.channel)
 
 
 def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
@@ -108,7 +112,7 @@ def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
             "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from "
             "the first octet use smtps://, if it is to be trusted without TLS say tls='none'"
         )
-        raise TlsFailed(msg, phase=Phase.STARTTLS)
+        raise TlsFailed(msg, phase=Phase.STARTTLS, reason=TlsTrouble.NOT_OFFERED)
     reply = yield from start_tls(connection)
     if connection.encrypted:
         yield from hello(connection, opening.name)
@@ -122,6 +126,7 @@ def _tls_refused(reply: Reply) -> TlsFailed:
         phase=Phase.STARTTLS,
         command=StartTls().shown,
         reply=reply,
+        reason=TlsTrouble.REFUSED,
     )
     error.temporary = reply.is_temporary
     return error
@@ -138,12 +143,41 @@ def greet(connection: Connection) -> Dialogue[Reply]:
 
     Raises:
         GreetingRefused: The server does not want to talk (4yz or 5yz).
+        TlsFailed: It speaks TLS, and not in clear.
+        ConnectionLost: It said nothing.
+        RemoteProtocolError: It said something that is no greeting.
     """
-    reply = yield from receive_reply(connection)
+    try:
+        reply = yield from receive_reply(connection)
+    except RemoteProtocolError as exc:
+        if _is_tls(connection):
+            raise TlsFailed(_TLS_FIRST, phase=Phase.GREETING, reason=TlsTrouble.TLS_FIRST) from exc
+        raise
+    except ConnectionLost as exc:
+        if not connection.encrypted:
+            exc.args = (f"{exc}; {_PERHAPS_TLS_FIRST}",)
+        raise
     if not reply.is_positive:
         msg = f"the server refused the connection: {reply}"
         raise GreetingRefused(msg, phase=Phase.GREETING, reply=reply)
     return reply
+
+
+_TLS_FIRST: Final = (
+    "the server speaks TLS from the first octet, and greets nobody in clear: use smtps:// (or "
+    "tls='implicit')"
+)
+_PERHAPS_TLS_FIRST: Final = (
+    "if the server speaks TLS from the first octet, as on port 465, use smtps:// (or "
+    "tls='implicit')"
+)
+_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
+"""How an alert and a handshake begin in all versions of TLS (RFC 8446 section 5.1)."""
+
+
+def _is_tls(connection: Connection) -> bool:
+    """Return whether what the server said instead of a greeting is TLS."""
+    return not connection.encrypted and connection.garbage.startswith(_RECORDS)
 
 
 def hello(connection: Connection, name: str) -> Dialogue[Reply]:
@@ -204,7 +238,7 @@ def start_tls(connection: Connection) -> Dialogue[Reply]:
         connection.tls_started()
     except RemoteProtocolError as exc:
         msg = "the server sent octets in clear behind its 220 to STARTTLS; they are not believed"
-        raise TlsFailed(msg, phase=Phase.STARTTLS) from exc
+        raise TlsFailed(msg, phase=Phase.STARTTLS, reason=TlsTrouble.INJECTED) from exc
     return reply
 
 

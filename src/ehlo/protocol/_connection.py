@@ -47,6 +47,7 @@ class Connection(Sending, Receiving):
         authenticated: Whether AUTH succeeded.
         esmtp: Whether the server answered EHLO, so that parameters may be used.
         ending: How the session ended, in words; empty while it goes on.
+        garbage: The first octets of what was no reply, and broke the session.
         transactions: How many MAIL commands were sent.
         recipient_domains: The domains that RCPT commands named, where the server limits them
             (RFC 9422).

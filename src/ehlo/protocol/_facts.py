@@ -10,6 +10,7 @@ from ehlo.commands import Greeting, Verb
 from ehlo.errors import RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._state import State
+from ehlo.secret import Mask
 from ehlo.text import printable
 from ehlo.transcript import Side
 from ehlo.wire import ContentEncoder, ReplyParser
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from ehlo.commands import Command
     from ehlo.reply import Reply
-    from ehlo.secret import Secret
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
     from ehlo.wire import ReplyLimits
@@ -73,7 +73,8 @@ class Facts:
         )  # of each command in flight: its octets, less the line end
         self._in_flight_octets: int = 0
         self._outgoing: list[bytes] = []
-        self._secrets: tuple[Secret, ...] = ()  # what was sent and must not be shown if echoed
+        self._mask = Mask()  # of what was sent and must not be shown if echoed
+        self._is_raw = False  # whether the reply that is being looked at was left as it came
         self._encoder: ContentEncoder | None = None  # of the content that is being sent
         self._owed: int = 0  # octets that a BDAT command has announced
         self._counts_domains = False
@@ -81,6 +82,7 @@ class Facts:
         self._eof = False
         self._broken_by: Reply | None = None
         self.ending = ""
+        self.garbage = b""
 
     @property
     def state(self) -> State:
@@ -199,6 +201,7 @@ class Facts:
         self.ending = why
         reply = self._broken_by = reply or self._broken_by
         if octets:
+            self.garbage = octets[:80]
             shown = printable(octets[:80].decode("ascii", "backslashreplace"))
             self.ending = f"{why}: {shown}"
         command = self._in_flight[0].shown if self._in_flight else None

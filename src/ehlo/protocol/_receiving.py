@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from ehlo.capabilities import Capabilities
-from ehlo.commands import EndOfContent, Verb
+from ehlo.commands import AuthCancel, EndOfContent, Verb
 from ehlo.errors import RemoteProtocolError
 from ehlo.policies import Protocol
 from ehlo.protocol._events import ConnectionClosed, Event, ReplyReceived, ServerClosing
 from ehlo.protocol._facts import Facts
 from ehlo.protocol._state import TABLE, State
 from ehlo.reply import Reply
-from ehlo.secret import scrub
 from ehlo.transcript import Side
 from ehlo.wire import BadReply
 
 if TYPE_CHECKING:
     from ehlo.commands import Command
+    from ehlo.secret import Mask
 
 __all__ = ["NEED_DATA", "NeedData", "Receiving"]
 
@@ -40,6 +40,8 @@ _TEACHING: Final = frozenset(
 )
 """The verbs whose success changes more than the state."""
 _FRESH: Final = frozenset({Verb.MAIL, Verb.RSET, Verb.EHLO, Verb.LHLO})
+_AUTH: Final = frozenset({Verb.AUTH, Verb.AUTH_RESPONSE})
+_HELLO: Final = frozenset({Verb.EHLO, Verb.LHLO})
 _OPEN: Final = frozenset({State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.DATA})
 _HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {
     (state, verb): (2 if row.intermediate is None else 3, row.success)
@@ -81,15 +83,35 @@ class Receiving(Facts):
         while not self.needs_data:
             if not self._ready:
                 return self._closed()
-            ahead = self._ready.popleft()
+            ahead = self._take()
             if isinstance(ahead, BadReply):
-                self._break(ahead.why, b"" if self._secrets else ahead.octets)
+                why, octets = ahead.why, b"" if self._mask else ahead.octets
+                del ahead  # it may hold an echoed secret, and tracebacks show local variables
+                self._break(why, octets)
             if self._in_flight:
                 return ReplyReceived(self._in_flight[0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
                 return self._unasked(ahead)
             # A server's last words, behind 421 or QUIT, change nothing.
         return NEED_DATA
+
+    def _take(self) -> Reply | BadReply:
+        """Take what was parsed next, masked: no local variable is to show a secret."""
+        ahead = self._ready.popleft()
+        if self._mask and isinstance(ahead, Reply):
+            return self._scrubbed(ahead)
+        return ahead
+
+    def _scrubbed(self, reply: Reply) -> Reply:
+        """Mask what a reply echoes of a secret.
+
+        Two kinds are needed as they came: a challenge by its mechanism, and what EHLO announces.
+        """
+        awaited = self.awaited
+        verb = Verb.OTHER if awaited is None else awaited.verb
+        is_challenge = reply.is_intermediate and not isinstance(awaited, AuthCancel)
+        self._is_raw = verb in (_AUTH if is_challenge else _HELLO)
+        return reply if self._is_raw else _masked(reply, self._mask)
 
     def _closed(self) -> ConnectionClosed:
         event = ConnectionClosed(self.in_flight, self._parser.has_residue)
@@ -117,15 +139,13 @@ class Receiving(Facts):
             RemoteProtocolError: The server broke the protocol; the session is over.
         """
         replies: list[Reply] = []
-        if not self._secrets and self._trace is None and self.protocol is Protocol.SMTP:
+        if not self._mask and self._trace is None and self.protocol is Protocol.SMTP:
             self._take_usual(replies, most)
         while self._ready and len(replies) < most and self._in_flight:
-            ahead = self._ready[0]
-            if not isinstance(ahead, Reply) or self._state is State.BROKEN:
+            if not isinstance(self._ready[0], Reply) or self._state is State.BROKEN:
                 break
-            self._ready.popleft()
             try:
-                replies.append(self._replied(ahead))
+                replies.append(self._replied(cast("Reply", self._take())))
             except RemoteProtocolError:
                 if not replies:
                     raise
@@ -165,7 +185,7 @@ class Receiving(Facts):
         self._in_flight.popleft()
         self._in_flight_octets -= self._lengths.popleft() + 2
         came = reply
-        if self._secrets or self._trace is not None:
+        if self._is_raw or self._trace is not None:
             scrubbed = self._told(reply)
             # A challenge is for the mechanism, as it came; all else is shown.
             reply = reply if reply.is_intermediate else scrubbed
@@ -257,11 +277,14 @@ class Receiving(Facts):
 
     def _told(self, reply: Reply) -> Reply:
         """Mask what the server echoes of a secret, and show the reply to the trace."""
-        if self._secrets:
-            lines = tuple(scrub(line, self._secrets) for line in reply.raw_lines)
-            reply = Reply(reply.code, lines)
+        if self._is_raw:
+            reply = _masked(reply, self._mask)
         if self._trace is not None:
             last = len(reply.raw_lines) - 1
             for number, line in enumerate(reply.lines):
                 self._trace.line(Side.SERVER, f"{reply.code}{' -'[number < last]}{line}".rstrip())
         return reply
+
+
+def _masked(reply: Reply, mask: Mask) -> Reply:
+    return Reply(reply.code, tuple(map(mask.scrub, reply.raw_lines)))

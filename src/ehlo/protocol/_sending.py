@@ -109,6 +109,8 @@ class Sending(Facts):
         target = path(self._projected, tuple([command.verb for command in commands[:_PATH_MAX]]))
         if target is None or not 0 < len(commands) <= _PATH_MAX or not self.capabilities.pipelining:
             return False
+        if content and not _announces(commands[-1], content):
+            return False
         if not in_flight:
             self.assert_in_step()
         elif in_flight[-1].ends_group:
@@ -143,7 +145,7 @@ class Sending(Facts):
         if command.verb in _COUNTED:
             self._count(command)
         elif command.secrets:
-            self._secrets += command.secrets
+            self._mask = self._mask.adding(command.secrets)
         if self._trace is not None:
             self._trace.line(Side.CLIENT, command.shown)
 
@@ -284,3 +286,8 @@ class Sending(Facts):
         """
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
+
+
+def _announces(command: Command, content: bytes) -> bool:
+    """Return whether a command announces just these octets: more of them would be commands."""
+    return isinstance(command, Bdat) and command.size == len(content)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ehlo.transcript import Trace
 
-__all__ = ["LoggingTrace", "default_context", "make_id", "now", "traces"]
+__all__ = ["LoggingTrace", "default_context", "make_id", "make_nonce", "now", "traces"]
 
 _logger = logging.getLogger("ehlo")
 
@@ -30,12 +30,22 @@ def make_id() -> str:
     return secrets.token_hex(16)
 
 
+def make_nonce() -> str:
+    """Return a fresh nonce: 24 random octets as 32 letters, digits, `-` and `_`."""
+    return secrets.token_urlsafe(24)
+
+
 @functools.cache
 def default_context() -> ssl.SSLContext:
-    """Return the context used where the caller passes none: everything is verified."""
+    """Return the context used where the caller passes none: everything is verified.
+
+    It takes TLS 1.2 or later (RFC 8996).
+    """
     import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
 
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
 
 
 class LoggingTrace:

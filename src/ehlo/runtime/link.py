@@ -6,10 +6,11 @@ A pump moves octets between its transport and a link, and knows neither TLS nor 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ehlo.errors import ConnectionLost, TlsFailed
-from ehlo.phase import Phase
+from ehlo.protocol import State
+from ehlo.runtime import tls_trouble
 from ehlo.transcript import Side
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ehlo.transcript import Trace
 
 __all__ = ["Link"]
+
+_BEGINNING: Final = 80
+"""How many octets of the server's first ones are kept, to say what it spoke if it was no TLS."""
 
 
 class Link:
@@ -59,11 +63,13 @@ class Link:
         self._trace = trace
         self._tls: TlsLayer | None = None
         self._early: list[bytes] = []  # came inside TLS before the dialogue knew that TLS is on
+        self._beginning = b""  # of what came in answer to the ClientHello
+        self._is_heard = False  # whether the server has said anything inside TLS
 
     @property
     def tls_facts(self) -> TlsFacts | None:
         """What is known of the TLS connection; None without one."""
-        return self._tls.facts() if self._tls is not None and self._tls.established else None
+        return self.connection.tls
 
     @property
     def is_handshaking(self) -> bool:
@@ -88,7 +94,6 @@ class Link:
 
     def _encrypt(self, tls: TlsLayer) -> None:
         plain = self.connection.data_to_send()
-        octets = sum(map(len, plain))
         try:
             tls.send(plain)
         except OSError as exc:  # every ssl.SSLError is one
@@ -96,17 +101,19 @@ class Link:
             msg = f"the TLS connection failed: {exc}"
             raise ConnectionLost(msg) from exc
         del plain
-        self._put_records(tls, octets)
+        self._put_records(tls)
 
-    def _put_records(self, tls: TlsLayer, plain_octets: int = 0) -> None:
+    def _put_records(self, tls: TlsLayer) -> None:
         before = len(self.unsent)
         self.unsent += tls.records_to_send()
         if len(self.unsent) > before:
-            self._ledger.note(len(self.unsent) - before, plain_octets)
+            self._ledger.note(len(self.unsent) - before, tls.written - self._ledger.plain)
 
     def _count_unsent(self) -> int:
         pending = len(self.unsent) + self.backlog
-        return pending if self._tls is None else self._ledger.plain_unsent(pending)
+        if self._tls is None:
+            return pending
+        return self._tls.waiting + self._ledger.plain_unsent(pending)
 
     def _feed(self, plain: list[bytes]) -> None:
         """Give plaintext to the Connection, once that knows that TLS is on."""
@@ -135,26 +142,43 @@ class Link:
 
     def _receive_eof(self) -> None:
         if self.is_handshaking:
-            msg = "the server closed the connection during the TLS handshake"
-            raise TlsFailed(msg, phase=Phase.TLS)
+            raise tls_trouble.closed()
         self.connection.receive_eof()
 
     def _receive_records(self, tls: TlsLayer, data: bytes | bytearray | memoryview) -> None:
         handshaking = self.is_handshaking
+        if handshaking and len(self._beginning) < _BEGINNING:
+            self._beginning += bytes(data[:_BEGINNING])
         try:
             plain = tls.receive(data)
         except OSError as exc:  # every ssl.SSLError is one
             self._put_records(tls)  # the alert that tells the server why
-            if handshaking:
-                raise _handshake_failed(exc) from exc
-            msg = f"the TLS connection failed: {exc}"
-            raise ConnectionLost(msg) from exc
+            raise self._failure(tls, exc, handshaking=handshaking) from exc
         self._put_records(tls)
         if handshaking and tls.established:
             self._note_established(tls)
+        self._is_heard = self._is_heard or bool(plain)
         self._feed(plain)
-        if tls.closed:
+        if tls.trouble is not None:
+            self.connection.ending = f"the TLS connection failed: {tls.trouble}"
+        if tls.closed or tls.trouble is not None:
             self.connection.receive_eof()
+
+    def _failure(
+        self, tls: TlsLayer, exc: OSError, *, handshaking: bool
+    ) -> TlsFailed | ConnectionLost:
+        if handshaking:
+            return tls_trouble.handshake_failed(
+                exc,
+                host=self._server_hostname,
+                facts=tls.facts(),
+                beginning=self._beginning,
+                upgrading=self.connection.state is State.UPGRADING,
+            )
+        why = str(getattr(exc, "reason", ""))
+        if not self._is_heard and tls_trouble.is_about_the_client(why):
+            return tls_trouble.wants_certificate(why, self.connection.tls)
+        return ConnectionLost(f"the TLS connection failed: {exc}")
 
     def _note_established(self, tls: TlsLayer) -> None:
         facts = self.connection.tls = tls.facts()
@@ -174,7 +198,7 @@ class Link:
             self._tls = TlsLayer(self._make_context(), self._server_hostname or None)
             self._tls.handshake()
         except (OSError, ValueError) as exc:
-            raise _handshake_failed(exc) from exc
+            raise tls_trouble.unusable(exc) from exc
         self._put_records(self._tls)
 
     def say_goodbye(self) -> None:
@@ -193,21 +217,21 @@ class _Ledger:
 
     def __init__(self) -> None:
         self._records = 0
-        self._plain = 0
+        self.plain = 0
         # Where each of the last writes begins: (octets of records, octets of plaintext) before it.
         self._writes: deque[tuple[int, int]] = deque(maxlen=64)
 
     def note(self, records: int, plain: int) -> None:
         """Note a write: so many octets of records, which hold so many of plaintext."""
-        self._writes.append((self._records, self._plain))
+        self._writes.append((self._records, self.plain))
         self._records += records
-        self._plain += plain
+        self.plain += plain
 
     def plain_unsent(self, pending: int) -> int:
         """Return how many of the last plaintext octets have not left, by those of the records."""
         left = self._records - pending
         unsent = 0
-        end = (self._records, self._plain)
+        end = (self._records, self.plain)
         for begin in reversed(self._writes):
             if end[0] <= left:
                 break
@@ -215,17 +239,3 @@ class _Ledger:
             unsent += plain if begin[0] >= left else min(plain, 1)
             end = begin
         return unsent
-
-
-# OpenSSL's reasons for what is most often a mistake about the port, in words.
-_LIKELY_MISTAKES: dict[str, str] = dict.fromkeys(
-    ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"),
-    "what the server sent is no TLS; perhaps this port wants STARTTLS, or speaks clear text",
-)
-
-
-def _handshake_failed(cause: Exception) -> TlsFailed:
-    # verify_message says it in words: "certificate has expired", "Hostname mismatch ...".
-    why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
-    why = _LIKELY_MISTAKES.get(why, why)
-    return TlsFailed(f"the TLS handshake failed: {why}", phase=Phase.TLS)

@@ -16,9 +16,9 @@ from ehlo.errors import InvalidInput
 from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
 from ehlo.protocol import Connection
-from ehlo.runtime.ambient import default_context, make_id, now, traces
+from ehlo.runtime.ambient import default_context, make_id, make_nonce, now, traces
 from ehlo.runtime.link import Link
-from ehlo.sasl import Password
+from ehlo.sasl import Channel, Password, require_credentials
 from ehlo.text import refuse_control_characters, require_str
 from ehlo.timeouts import Timeouts
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ehlo.message import Sendable
     from ehlo.options import Progress
     from ehlo.proxy_header import ProxyHeader
-    from ehlo.sasl import Credentials
+    from ehlo.sasl import CredentialsLike
     from ehlo.transcript import Transcript
 
 __all__ = ["Settings"]
@@ -57,7 +57,7 @@ class Settings:
 
     endpoint: Endpoint
     tls: Tls
-    credentials: Credentials | None = None
+    credentials: CredentialsLike | None = None
     cleartext: Cleartext = Cleartext.REFUSE
     timeouts: Timeouts = field(default_factory=Timeouts)
     name: str | None = None
@@ -85,11 +85,11 @@ class Settings:
             raise InvalidInput(msg)
 
     @classmethod
-    def of(cls, server: str | Endpoint, options: ConnectOptions) -> Settings:
+    def of(cls, server: str | Endpoint | InvalidInput, options: ConnectOptions) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
-            server: A URL or an endpoint.
+            server: A URL or an endpoint, or what `read_server` has found wrong with one.
             options: The keyword arguments.
 
         Returns:
@@ -100,17 +100,27 @@ class Settings:
             TypeError: There is no such option; a misspelt one must not be lost without a word.
         """
         _refuse_unknown(options)
+        if isinstance(server, InvalidInput):
+            raise server
         endpoint = Endpoint.of(server)
         tls = options.get("tls")
         name = options.get("name")
         context = options.get("ssl_context")
+        credentials = options.get("auth") or _from_url(endpoint)
+        if credentials is not None:
+            try:
+                require_credentials(credentials)
+            except TypeError:
+                del credentials  # it may be a password, and tracebacks show local variables
+                options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
+                raise
         if name is not None:
             Ehlo(name)  # refuses what is no EHLO name
         cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))
         return cls(
             endpoint=endpoint,
             tls=endpoint.tls if tls is None else chosen(Tls, tls),
-            credentials=options.get("auth") or _from_url(endpoint),
+            credentials=credentials,
             cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
             timeouts=options.get("timeouts") or Timeouts(),
             name=name,
@@ -160,7 +170,14 @@ class Settings:
             hello=self.hello,
             credentials=self.credentials,
             cleartext=self.cleartext,
+            channel=self.channel,
         )
+
+    @property
+    def channel(self) -> Channel:
+        """What a SASL exchange may need to know, so far as it is known before there is one."""
+        endpoint = self.endpoint
+        return Channel(host=endpoint.host, port=endpoint.port, make_nonce=make_nonce)
 
     def transaction(
         self,
@@ -247,7 +264,7 @@ def _refuse_unknown(options: ConnectOptions) -> None:
             raise TypeError(msg)
 
 
-def _from_url(endpoint: Endpoint) -> Credentials | None:
+def _from_url(endpoint: Endpoint) -> CredentialsLike | None:
     if endpoint.username is None:
         return None
     if endpoint.password is None:

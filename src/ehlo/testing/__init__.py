@@ -31,6 +31,7 @@ How it behaves is one value, `ServerOptions`, and misbehaviour is data in it:
 
 from __future__ import annotations
 
+from ehlo.testing._accounts import SaslFault
 from ehlo.testing._actions import (
     Action,
     Answer,
@@ -95,6 +96,7 @@ __all__ = [
     "ReceivedCommand",
     "ReceivedMessage",
     "Reset",
+    "SaslFault",
     "Script",
     "ScriptMismatch",
     "ScriptPlayer",

@@ -14,7 +14,7 @@ from ehlo.testing._sasl import Challenge, begin, respond
 from ehlo.testing._state import Mode, Verdict
 
 if TYPE_CHECKING:
-    from ehlo.testing._sasl import Exchange
+    from ehlo.testing._accounts import Exchange
     from ehlo.testing._session import Session
 
 __all__ = [
@@ -77,9 +77,9 @@ def auth(session: Session, argument: str) -> Verdict:
     if session.user is not None:  # RFC 4954 section 4: once in a session
         raise Declined(Refusal.OUT_OF_ORDER)
     name, _, initial = argument.partition(" ")
-    if name.upper() not in session.options.mechanisms:
+    if name.upper() not in session.mechanisms:
         raise Declined(Refusal.UNKNOWN_MECHANISM)
-    return _authentication(session, begin(name.upper(), session.options.users, initial))
+    return _authentication(session, begin(name.upper(), session.accounts, initial))
 
 
 def auth_response(session: Session, response: bytes, refusal: Refusal | None) -> Verdict:

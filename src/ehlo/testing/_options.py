@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from ehlo.commands import COMMAND_LINE_MAX
 from ehlo.errors import InvalidInput
 from ehlo.policies import chosen
+from ehlo.testing._accounts import SaslFault
 from ehlo.testing._actions import Answer
 from ehlo.testing._content import Keep
 from ehlo.testing._proxy import ProxyProtocol
@@ -167,9 +168,18 @@ class ServerOptions:
         proxy_protocol: Whether connections begin with a header of the PROXY protocol.
         starttls: Whether STARTTLS is there; a `Server` with a context turns `OFF` into `OFFERED`.
         users: The passwords of those who can authenticate, by user name.
-        auth: Whether AUTH is there; nothing is offered while there are no users.
+        tokens: The OAuth 2 tokens of those who can authenticate, by user name.
+        external: Whom the server takes clients for that authenticate with EXTERNAL; empty for
+            nobody.
+        channel_bindings: What the server takes for the channel bindings of its connections with
+            TLS, by the names of their types; `ehlo.sasl.server_end_point` computes one from a
+            certificate. Without any, mechanisms whose names end in `-PLUS` are not announced.
+        auth: Whether AUTH is there; nothing is offered while nobody can authenticate.
         auth_channel: Where AUTH is offered.
-        mechanisms: The SASL mechanisms, as announced: PLAIN and LOGIN are known.
+        mechanisms: The SASL mechanisms, as announced: PLAIN and LOGIN, if nothing else is said.
+            CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512, these three with -PLUS,
+            OAUTHBEARER, XOAUTH2, EXTERNAL and ANONYMOUS are known as well.
+        sasl_fault: What the server does wrong in SASL exchanges.
         command_line_max: How many octets a command line may have, its end included; 512 at least
             for a server that keeps to RFC 5321 section 4.5.3.1.4.
         quirks: What it does that no RFC has it do.
@@ -189,9 +199,13 @@ class ServerOptions:
     proxy_protocol: ProxyProtocol = ProxyProtocol.OFF
     starttls: Offer = Offer.OFF
     users: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    tokens: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    external: str = ""
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
     auth: Offer = Offer.OFFERED
     auth_channel: AuthChannel = AuthChannel.ANY
-    mechanisms: tuple[str, ...] = tuple(MECHANISMS)
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
+    sasl_fault: SaslFault = SaslFault.NONE
     command_line_max: int = COMMAND_LINE_MAX
     quirks: tuple[Quirk, ...] = ()
     wording: Wording = field(default_factory=Wording)
@@ -255,4 +269,5 @@ _POLICIES: Final[Mapping[str, type[StrEnum]]] = {
     "starttls": Offer,
     "auth": Offer,
     "auth_channel": AuthChannel,
+    "sasl_fault": SaslFault,
 }

@@ -383,6 +383,15 @@ class Quirk(StrEnum):
     AUTH_PARAMETER_555 = ("auth-parameter-555", (12,), "aiosmtpd", "555 to MAIL with AUTH=.")
     AUTH_PARAMETER_501 = ("auth-parameter-501", (12,), "msmtpd", "501 to MAIL with AUTH=.")
 
+    # --- 13: OAuth tokens
+
+    REFUSED_TOKEN_454 = (
+        "refused-token-454",
+        (13,),
+        "go-smtp",
+        "454 in the place of 535 behind the error that tells of a refused token.",
+    )
+
     # --- 14: limits
 
     HIDES_LIMITS = (

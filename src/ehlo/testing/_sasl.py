@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from ehlo.sasl.digests import Digest, keyed, same
+from ehlo.testing._accounts import Accounts, Exchange, Mechanism, text_of
 from ehlo.testing._grammar import Declined, Refusal
+from ehlo.testing._sasl_faults import faulty
+from ehlo.testing._sasl_scram import SCRAM
+from ehlo.testing._sasl_tokens import oauthbearer, xoauth2
 
-__all__ = ["MECHANISMS", "Challenge", "Exchange", "begin", "respond"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-Exchange: TypeAlias = Generator[bytes, bytes, str | None]
-"""A running exchange; it returns the user, or None if the credentials were wrong."""
-Mechanism: TypeAlias = Callable[[Mapping[str, str]], Exchange]
-"""Begins an exchange; takes the users and their passwords."""
+__all__ = ["MECHANISMS", "Challenge", "begin", "respond"]
 
 # RFC 4648 section 4; `binascii` takes too much for it, even where it is told to be strict.
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -27,34 +29,55 @@ _EMPTY: Final = "="
 """An initial response of no octets, which could not be told from none (RFC 4954 section 4)."""
 
 
-def _text(octets: bytes) -> str:
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        raise Declined(Refusal.BAD_RESPONSE) from None
-
-
-def _checked(users: Mapping[str, str], user: str, password: str) -> str | None:
-    return user if users.get(user) == password else None
-
-
-def _plain(users: Mapping[str, str]) -> Exchange:
+def _plain(accounts: Accounts) -> Exchange:
     """PLAIN (RFC 4616): authorization identity, NUL, user, NUL, password."""
-    parts = _text((yield b"")).split("\0")
+    parts = text_of((yield b"")).split("\0")
     if len(parts) != 3:  # noqa: PLR2004 - the three that the docstring names
         raise Declined(Refusal.BAD_RESPONSE)
     identity, user, password = parts
-    return _checked(users, user, password) if identity in {"", user} else None
+    return accounts.checked(user, password) if identity in {"", user} else None
 
 
-def _login(users: Mapping[str, str]) -> Exchange:
+def _login(accounts: Accounts) -> Exchange:
     """LOGIN (draft-murchison-sasl-login-00): the user, then the password."""
-    user = _text((yield b"Username:"))
-    password = _text((yield b"Password:"))
-    return _checked(users, user, password)
+    user = text_of((yield b"Username:"))
+    password = text_of((yield b"Password:"))
+    return accounts.checked(user, password)
 
 
-MECHANISMS: Final[Mapping[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login}
+def _cram_md5(accounts: Accounts) -> Exchange:
+    """CRAM-MD5 (RFC 2195): a keyed digest of the challenge."""
+    challenge = f"<{accounts.connection}.challenge@{accounts.hostname}>".encode()
+    user, _, digest = text_of((yield challenge)).rpartition(" ")
+    password = accounts.users.get(user)
+    if password is None:
+        return None
+    right = keyed(Digest.MD5, password.encode(), challenge).hex()
+    return user if same(right.encode(), digest.encode()) else None
+
+
+def _external(accounts: Accounts) -> Exchange:
+    """EXTERNAL (RFC 4422 appendix A): the one that the options name."""
+    identity = text_of((yield b""))
+    return accounts.external if identity in {"", accounts.external} and accounts.external else None
+
+
+def _anonymous(_accounts: Accounts) -> Exchange:
+    """ANONYMOUS (RFC 4505): anybody."""
+    text_of((yield b""))
+    return "anonymous"
+
+
+MECHANISMS: Final[Mapping[str, Mechanism]] = {
+    "PLAIN": _plain,
+    "LOGIN": _login,
+    "CRAM-MD5": _cram_md5,
+    **SCRAM,
+    "OAUTHBEARER": oauthbearer,
+    "XOAUTH2": xoauth2,
+    "EXTERNAL": _external,
+    "ANONYMOUS": _anonymous,
+}
 """What the server knows, by name."""
 
 
@@ -76,12 +99,12 @@ class Challenge:
         return cls(exchange, binascii.b2a_base64(octets, newline=False))
 
 
-def begin(mechanism: str, users: Mapping[str, str], initial: str) -> Challenge | str:
+def begin(mechanism: str, accounts: Accounts, initial: str) -> Challenge | str:
     """Begin an exchange.
 
     Args:
         mechanism: The name of the mechanism.
-        users: The passwords, by user.
+        accounts: Who can authenticate, and how.
         initial: The initial response as it stands behind AUTH; empty for none.
 
     Returns:
@@ -90,7 +113,7 @@ def begin(mechanism: str, users: Mapping[str, str], initial: str) -> Challenge |
     Raises:
         Declined: The initial response cannot be read, or the credentials in it are wrong.
     """
-    exchange = MECHANISMS[mechanism](users)
+    exchange = faulty(MECHANISMS[mechanism](accounts), accounts)
     first = next(exchange)
     if not initial:
         return Challenge.of(exchange, first)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ehlo.capabilities import Capabilities
 from ehlo.commands import Verb
 from ehlo.reply import Reply
+from ehlo.testing._accounts import Accounts
 from ehlo.testing._limits import Limits
 from ehlo.testing._options import AuthChannel, Dialect, Offer
 from ehlo.testing._received import ReceivedMessage
@@ -23,10 +24,10 @@ from ehlo.testing._state import Mode, Stage, Transaction, Verdict
 from ehlo.testing._traits import conduct_of
 
 if TYPE_CHECKING:
+    from ehlo.testing._accounts import Exchange
     from ehlo.testing._content import Content
     from ehlo.testing._grammar import Refusal
     from ehlo.testing._options import ServerOptions
-    from ehlo.testing._sasl import Exchange
 
 __all__ = ["Session"]
 
@@ -149,7 +150,10 @@ class Session:
     @property
     def has_users(self) -> bool:
         """Whether there is anybody who could authenticate, on some connection."""
-        return bool(self.options.users) and self.options.auth is not Offer.OFF
+        options = self.options
+        anybody = options.users or options.tokens or options.external
+        known = bool(anybody) or "ANONYMOUS" in options.mechanisms
+        return known and options.auth is not Offer.OFF
 
     @property
     def has_auth(self) -> bool:
@@ -157,10 +161,32 @@ class Session:
         return self.has_users and (self.tls or self.options.auth_channel is AuthChannel.ANY)
 
     @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The SASL mechanisms of this connection: only one with TLS can be bound to."""
+        can_bind = self.tls and self.options.channel_bindings
+        names = self.options.mechanisms
+        return tuple(name for name in names if can_bind or not name.endswith("-PLUS"))
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who can authenticate on this connection."""
+        options = self.options
+        return Accounts(
+            users=options.users,
+            tokens=options.tokens,
+            external=options.external,
+            bindings=options.channel_bindings,
+            offered=self.mechanisms,
+            fault=options.sasl_fault,
+            hostname=options.hostname,
+            connection=self._connection,
+        )
+
+    @property
     def offers(self) -> tuple[str, ...]:
         """The lines that EHLO announces on this connection, as things stand."""
         starttls = ("STARTTLS",) if self.has_starttls else ()
-        auth = (" ".join(("AUTH", *self.options.mechanisms)),) if self.has_auth else ()
+        auth = (" ".join(("AUTH", *self.mechanisms)),) if self.has_auth else ()
         offers = (*self.options.capabilities, *starttls, *auth)
         for change in self.conduct.offers:
             offers = change(offers, self.user is not None)

@@ -277,6 +277,11 @@ _TRAITS: Final[Mapping[Quirk, Conduct]] = {
         {Verb.MAIL}, _usually(452), Reply.of(421, "4.5.3 Too many messages on this connection")
     ),
     Quirk.SENDER_REFUSED_AT_RCPT: Conduct(habits=frozenset({Habit.KEEPS_SENDER_REFUSAL})),
+    Quirk.REFUSED_TOKEN_454: _answering(
+        {Verb.AUTH_RESPONSE},
+        _usually(535),
+        Reply.of(454, "4.7.0 Temporary authentication failure"),
+    ),
     Quirk.WRONG_PASSWORD_501: _answering(
         _LOGIN, _usually(535), Reply.of(501, "5.5.4 Authentication failed")
     ),

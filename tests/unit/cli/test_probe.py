@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from unit.cli.conftest import Run
 
+from ehlo import TlsFacts
+from ehlo.cli._probe import _encryption, _tls_as_json
 from ehlo.commands import Verb
 from ehlo.reply import Reply
 from ehlo.testing import Dialect, Server, ServerOptions
@@ -86,12 +88,16 @@ def test_the_facts_of_tls(run: Run, ca: str, mode: str) -> None:
     with Server(OFFERS, tls=mode, ssl_context=tls.server_context()) as server:
         found = sections(run("probe", server.url, "--ca", ca).out)
         facts = found[f"Connected to 127.0.0.1:{server.port}"]
-    labels = ["greeting", "encryption", "certificate", "  names", "  issuer", "  expires"]
+    labels = ["greeting", "encryption", "certificate", "  names", "  issuer", "  valid from"]
+    labels += ["  expires", "  serial", "  SHA-256", "  verified"]
     assert [line[2:14].rstrip() for line in facts] == labels
     values = [line[15:] for line in facts]
     assert values[1].startswith("TLSv1.3, TLS_")
     assert values[3] == "127.0.0.1, localhost"
-    assert re.fullmatch(r"\w{3} +\d+ \d\d:\d\d:\d\d \d{4} GMT \(in \d+ days\)", values[5])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", values[5])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in \d+ days\)", values[6])
+    assert re.fullmatch(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}", values[8])
+    assert values[9] == "yes"
     assert any("TLS established" in line for line in found["Time"])
 
 
@@ -193,12 +199,49 @@ def test_tls_as_json(run: Run, ca: str) -> None:
         "version",
         "cipher",
         "secret_bits",
+        "verified",
         "subject",
         "issuer",
         "names",
+        "not_before",
         "not_after",
         "days_left",
+        "serial",
+        "fingerprint",
     }
+
+
+def test_a_certificate_that_is_no_good_is_shown(run: Run, ca: str) -> None:
+    context = tls.dated(tls.LONG_AGO, tls.AGO, "127.0.0.1")
+    with Server(OFFERS, tls="implicit", ssl_context=context) as server:
+        result = run("probe", server.url, "--ca", ca)
+    assert result.code == 29
+    facts = result.out.splitlines()
+    assert any(
+        re.match(r"    expires    2002-02-03 04:05:06 UTC \(\d+ days ago\)", f) for f in facts
+    )
+    assert "    verified   NO" in facts
+    assert "has expired on 2002-02-03" in result.err
+    assert "Only the server's operator" in result.err
+
+
+def test_a_certificate_that_is_no_good_as_json(run: Run) -> None:
+    with Server(OFFERS, tls="implicit", ssl_context=tls.server_context()) as server:
+        document = json.loads(run("probe", "--json", server.url).out)
+    assert document["error"]["tls_trouble"] == "unknown-authority"
+    assert document["tls"]["names"] == ["127.0.0.1", "localhost"]
+    assert document["tls"]["verified"] is False
+
+
+def test_a_certificate_that_says_nothing() -> None:
+    facts = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", 256)
+    rows = dict(_encryption(facts))
+    assert [label for label, text in rows.items() if text] == [
+        "encryption",
+        "certificate",
+        "  verified",
+    ]
+    assert _tls_as_json(facts)["not_after"] is None  # type: ignore[index,call-overload]
 
 
 def test_an_error_as_json_has_the_same_keys(run: Run) -> None:

@@ -249,6 +249,7 @@ def test_an_error_as_json(run: Run) -> None:
     assert document["error"] == {
         "type": "RecipientsRefused",
         "message": "the server refused the recipient bob@example.com: 550 5.1.1 No such user",
+        "tls_trouble": None,
         "phase": "rcpt",
         "command": "RCPT TO:<bob@example.com>",
         "reply": no_such_user,

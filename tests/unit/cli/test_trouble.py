@@ -5,10 +5,11 @@ import pytest
 from ehlo import errors
 from ehlo.address import Address
 from ehlo.cli._console import Console
-from ehlo.cli._trouble import ADVICE, report
+from ehlo.cli._trouble import ADVICE, TLS_ADVICE, report
 from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.reply import Reply
+from ehlo.tls import TlsTrouble
 
 
 def reported(error: SMTPError) -> list[str]:
@@ -61,8 +62,8 @@ def test_input_has_no_phase() -> None:
 
 
 def test_advice_is_wrapped() -> None:
-    _, _, _, _, first, *rest = reported(errors.TlsFailed("no", phase=Phase.TLS))
-    assert first.startswith("  try        For a certificate")
+    _, _, _, _, first, *rest = reported(errors.InvalidInput("no", phase=Phase.AUTH))
+    assert first.startswith("  try        Encrypt the")
     assert rest
     assert all(line.startswith(" " * 13) for line in rest)
     assert all(len(line) <= 96 for line in (first, *rest))
@@ -74,6 +75,12 @@ def test_a_refused_chunk_is_told_how_to_avoid_it(command: str | None, hint: bool
     error = errors.ContentRefused("no", reply=refusal, phase=Phase.END_OF_CONTENT, command=command)
     told = " ".join(line.strip() for line in reported(error))
     assert told.endswith("--without CHUNKING sends the mail by DATA.") is hint
+
+
+@pytest.mark.parametrize("reason", TlsTrouble)
+def test_there_is_advice_for_every_reason_why_there_is_no_tls(reason: TlsTrouble) -> None:
+    told = " ".join(map(str.strip, reported(errors.TlsFailed("no", reason=reason))))
+    assert told.endswith(TLS_ADVICE[reason])
 
 
 GENERAL = {"SMTPError", "Refused"}

@@ -253,7 +253,7 @@ def test_nobody_has_a_clock() -> None:
 
 def test_a_receipt_knows_of_tls() -> None:
     connection, server = room("PIPELINING")
-    facts = TlsFacts("TLSv1.3", "AES", 256, "mx", "ca", ("mx",), "")
+    facts = TlsFacts("TLSv1.3", "AES", 256, subject="mx", issuer="ca", names=("mx",))
     connection.tls = facts
     receipt = send((connection, server), to())
     assert isinstance(receipt, Receipt)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ehlo import Address, Envelope, MailOptions, Recipient
+from ehlo import Address, Envelope, MailOptions, Recipient, TlsFacts
 from ehlo.commands import Body
 from ehlo.content import LineEnds, Octets
 from ehlo.dialogues.planning import Plan, require
@@ -217,4 +217,9 @@ def test_requiretls_needs_tls() -> None:  # E5
     assert caught.value.phase is Phase.MAIL
     connection = ready("REQUIRETLS")
     connection.encrypted = True
+    for tls in (None, TlsFacts("TLSv1.3", "A", 256)):
+        connection.tls = tls
+        with pytest.raises(TlsFailed, match="its certificate was not verified"):
+            Plan.of(connection, to(envelope=envelope))
+    connection.tls = TlsFacts("TLSv1.3", "A", 256, verified=True)
     assert Plan.of(connection, to(envelope=envelope)).mail.shown.endswith("REQUIRETLS")

@@ -297,6 +297,20 @@ def test_a_group_with_the_octets_of_its_chunk() -> None:
 
 
 @pytest.mark.parametrize(
+    ("group", "content"),
+    [
+        ([MAIL, BOB, LAST], b"\0.\r\nQUIT\r\n"),
+        ([MAIL, BOB, LAST], b"\0."),
+        ([MAIL, BOB], b"QUIT\r\n"),
+    ],
+)
+def test_no_octets_go_that_nothing_announces(group: list[Command], content: bytes) -> None:
+    connection = ready("PIPELINING", "CHUNKING")
+    assert not connection.send_group(group, MANY, content)
+    assert not said(connection)
+
+
+@pytest.mark.parametrize(
     "command", [Rcpt(Address("grün@example.com")), Rcpt(Address("a" * 64 + "@" + "b." * 90 + "c"))]
 )
 def test_a_group_whose_lines_must_be_looked_at(command: Command) -> None:

@@ -3,7 +3,7 @@ import ssl
 
 import pytest
 
-from ehlo.runtime.ambient import LoggingTrace, default_context, make_id, now, traces
+from ehlo.runtime.ambient import LoggingTrace, default_context, make_id, make_nonce, now, traces
 from ehlo.transcript import Side, Transcript
 
 
@@ -58,3 +58,10 @@ def test_both_listen(caplog: pytest.LogCaptureFixture) -> None:
     trace.line(Side.SERVER, "250 ok")
     assert str(transcript) == "C: text\nS: 250 ok"
     assert caplog.messages == ["C: (6 octets of content)", "S: '250 ok'"]
+
+
+def test_nonces_are_fresh() -> None:  # A5
+    nonces = {make_nonce() for _ in range(100)}
+    assert len(nonces) == 100
+    assert {len(nonce) for nonce in nonces} == {32}  # 24 octets
+    assert all(nonce.isascii() and nonce.isprintable() and "," not in nonce for nonce in nonces)

@@ -1,27 +1,50 @@
+"""The mechanisms of one or two messages: PLAIN, LOGIN, CRAM-MD5, EXTERNAL, ANONYMOUS."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from ehlo import InvalidInput, Secret
-from ehlo.sasl import Login, Mechanism, Plain
+from ehlo import Anonymous, BadChallenge, Channel, External, InvalidInput, Secret
+from ehlo.sasl import CramMd5, Exchange, Login, Mechanism, Plain, Scram, ScramPlus
+from ehlo.sasl.digests import Digest, is_available
+from support.hostile import CONTROL_CHARACTERS, code_point
 from support.pickling import pickled
 
 PASSWORD = Secret("hunter2")
-EACH = pytest.mark.parametrize("make", [Plain, Login])
+CHANNEL = Channel()
+NAMES: dict[Any, str] = {
+    Plain: "PLAIN",
+    Login: "LOGIN",
+    CramMd5: "CRAM-MD5",
+    Scram: "SCRAM-SHA-256",
+}
+NAMES |= {ScramPlus: "SCRAM-SHA-256-PLUS"}
+EACH = pytest.mark.parametrize("make", NAMES, ids=NAMES.values())
+
+
+def begin(mechanism: Mechanism) -> Exchange:
+    return mechanism.exchange(CHANNEL)
 
 
 def test_plain_says_everything_at_once() -> None:
-    exchange = Plain("ada", PASSWORD).exchange()
+    exchange = begin(Plain("ada", PASSWORD))
     assert next(exchange) == b"\0ada\0hunter2"
     with pytest.raises(StopIteration):
         exchange.send(b"")
 
 
+def test_plain_as_in_rfc_4616() -> None:
+    exchange = begin(Plain("tim", Secret("tanstaaftanstaaf")))
+    assert next(exchange) == b"\0tim\0tanstaaftanstaaf"
+
+
 @pytest.mark.parametrize("prompt", [b"Username:", b"", b"Password:", b"\xff"])
 def test_login_says_the_user_first_whatever_the_prompts_say(prompt: bytes) -> None:
-    exchange = Login("ada", PASSWORD).exchange()
+    exchange = begin(Login("ada", PASSWORD))
     assert next(exchange) is None
     assert exchange.send(prompt) == b"ada"
     assert exchange.send(prompt) == b"hunter2"
@@ -31,29 +54,95 @@ def test_login_says_the_user_first_whatever_the_prompts_say(prompt: bytes) -> No
 
 def test_names_and_passwords_are_utf8() -> None:  # A7
     password = Secret("\u20ac\U0001f511")
-    assert next(Plain("gr\u00fcn", password).exchange()) == "\0gr\u00fcn\0\u20ac\U0001f511".encode()
-    login = Login("gr\u00fcn", password).exchange()
+    assert next(begin(Plain("gr\u00fcn", password))) == "\0gr\u00fcn\0\u20ac\U0001f511".encode()
+    login = begin(Login("gr\u00fcn", password))
     assert next(login) is None
     assert [login.send(b""), login.send(b"")] == ["gr\u00fcn".encode(), "\u20ac\U0001f511".encode()]
 
 
-@EACH
-def test_each_exchange_begins_anew(make: Callable[[str, Secret], Mechanism]) -> None:
-    mechanism = make("ada", PASSWORD)
-    assert next(mechanism.exchange()) == next(mechanism.exchange())
+def test_cram_md5_as_in_rfc_2195() -> None:
+    exchange = begin(CramMd5("tim", Secret("tanstaaftanstaaf")))
+    assert next(exchange) is None
+    response = exchange.send(b"<1896.697170952@postoffice.reston.mci.net>")
+    assert response == b"tim b913a602c7eda7a495b4e6e7334d3890"
+    with pytest.raises(StopIteration):
+        exchange.send(b"")
+
+
+def test_cram_md5_answers_no_empty_challenge() -> None:
+    exchange = begin(CramMd5("ada", PASSWORD))
+    assert next(exchange) is None
+    with pytest.raises(BadChallenge, match="the challenge is empty"):
+        exchange.send(b"")
+
+
+def test_cram_md5_where_there_is_no_md5(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hmac.digest", without_md5)
+    assert not is_available(Digest.MD5)
+    exchange = begin(CramMd5("ada", PASSWORD))
+    assert next(exchange) is None
+    with pytest.raises(BadChallenge, match="this Python has no MD5"):
+        exchange.send(b"challenge")
+
+
+def without_md5(*_args: Any) -> bytes:
+    """Do what `hmac.digest` does in FIPS mode."""
+    raise ValueError("[digital envelope routines] unsupported")
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "name", "response"),
+    [
+        (External(), "EXTERNAL", b""),
+        (External("ada@example.org"), "EXTERNAL", b"ada@example.org"),
+        (Anonymous(), "ANONYMOUS", b""),
+        (Anonymous("sirhc"), "ANONYMOUS", b"sirhc"),  # RFC 4505 section 3
+        (Anonymous("\u00e9"), "ANONYMOUS", b"\xc3\xa9"),
+    ],
+)
+def test_mechanisms_without_a_secret(mechanism: Mechanism, name: str, response: bytes) -> None:
+    assert mechanism.name == name
+    assert mechanism.hidden == ()
+    assert mechanism.exposes_secret is False
+    exchange = begin(mechanism)
+    assert next(exchange) == response
+    with pytest.raises(StopIteration):
+        exchange.send(b"")
+
+
+@pytest.mark.parametrize("make", [External, Anonymous])
+@pytest.mark.parametrize("character", CONTROL_CHARACTERS, ids=code_point)
+def test_control_characters_in_an_identity(
+    make: Callable[[str], Mechanism], character: str
+) -> None:
+    with pytest.raises(InvalidInput, match="holds the control character"):
+        make(f"ada{character}")
+
+
+@pytest.mark.parametrize("make", [External, Anonymous])
+def test_an_identity_is_a_text(make: Callable[[Any], Mechanism]) -> None:
+    with pytest.raises(TypeError, match="is a str, not bytes"):
+        make(b"ada")
+
+
+def test_the_length_of_a_trace() -> None:
+    assert Anonymous("x" * 255).trace == "x" * 255
+    with pytest.raises(InvalidInput, match="256 characters; 255 are allowed"):
+        Anonymous("x" * 256)
 
 
 @EACH
-def test_the_name_is_the_registered_one(make: Callable[[str, Secret], Mechanism]) -> None:
-    mechanism = make("ada", PASSWORD)
-    assert mechanism.name == type(mechanism).__name__.upper()
+def test_the_name_is_the_registered_one(make: Any) -> None:
+    assert make("ada", PASSWORD).name == NAMES[make]
 
 
 @EACH
 def test_the_password_is_hidden(make: Callable[[str, Secret], Mechanism]) -> None:  # A8
     mechanism = make("ada", PASSWORD)
     assert mechanism.hidden == (PASSWORD,)
-    assert "hunter2" not in f"{mechanism} {mechanism!r} {mechanism.exchange()!r}"
+    assert mechanism.exposes_secret is True
+    assert "hunter2" not in f"{mechanism} {mechanism!r} {begin(mechanism)!r}"
+    assert not hasattr(mechanism, "__dict__")
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickled(mechanism)
 
@@ -61,10 +150,38 @@ def test_the_password_is_hidden(make: Callable[[str, Secret], Mechanism]) -> Non
 @EACH
 @pytest.mark.parametrize(
     ("username", "password"),
-    [("a\0b", "c"), ("a", "b\0c"), ("a\r\n", "c"), ("a", "\x01"), ("\ud800", "c")],
+    [
+        *(("a\0b", "c"), ("a", "b\0c"), ("a\r\n", "c"), ("a", "\x01"), ("\ud800", "c")),
+        *(("", "c"), ("a", "")),
+    ],
 )
-def test_control_characters_are_refused(  # A7
+def test_what_no_mechanism_can_carry(  # A7
     make: Callable[[str, Secret], Mechanism], username: str, password: str
 ) -> None:
     with pytest.raises(InvalidInput):
-        next(make(username, Secret(password)).exchange())
+        make(username, Secret(password))
+
+
+class Minimal(Mechanism):
+    """A mechanism that says as little about itself as it may."""
+
+    @property
+    @override
+    def name(self) -> str:
+        return "X-MINIMAL"
+
+    @override
+    def exchange(self, channel: Channel) -> Exchange:
+        yield channel.host.encode()
+
+
+def test_a_mechanism_of_ones_own_is_taken_for_one_with_a_secret() -> None:  # A1
+    assert Minimal().exposes_secret is True
+    assert Minimal().hidden == ()
+    assert next(Minimal().exchange(Channel(host="mail.example.org"))) == b"mail.example.org"
+
+
+def test_a_channel_shows_no_bindings() -> None:
+    channel = Channel(bindings={"tls-exporter": b"binding"}, make_nonce=lambda: "nonce")
+    assert "binding" not in repr(channel)
+    assert hash(channel) == hash(Channel(make_nonce=channel.make_nonce))

@@ -42,6 +42,7 @@ class Case:
     answers: dict[str, Answer] = field(default_factory=lambda: REFUSING)
     starttls: str = "off"
     users: dict[str, str] = field(default_factory=dict[str, str])
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
 
     def options(self, *quirks: Quirk) -> ServerOptions:
         return ServerOptions(
@@ -49,6 +50,7 @@ class Case:
             answers=self.answers,
             starttls=self.starttls,  # type: ignore[arg-type]
             users=self.users,
+            mechanisms=self.mechanisms,
             quirks=quirks,
         )
 
@@ -92,6 +94,7 @@ def auth(reads: tuple[bytes, ...], says: str, *, closed: bool = False) -> Case:
 
 LOGIN = b"AUTH PLAIN " + PLAIN + b"\r\n"
 WRONG = b"AUTH PLAIN " + base64.b64encode(b"\0ada\0guess") + b"\r\n"
+TOKEN = b"AUTH XOAUTH2 " + base64.b64encode(b"user=ada\1auth=Bearer stale\1\1") + b"\r\n"
 PIPED = b"x\r\n.\r\n" + MAIL + b"QUIT\r\n"
 ACCEPTED = "250 2.0.0 Ok"
 
@@ -229,6 +232,9 @@ CASES: dict[Quirk, Case] = {
         reads=(MAIL + RCPT + RCPT + b"RSET\r\n", b"MAIL FROM:<>\r\n" + RCPT),
         says="250|553 5.7.1 No|553 5.7.1 No|250|250|250",
         answers={"MAIL FROM:<a@example.org>": Reply.of(553, "5.7.1 No")},
+    ),
+    Quirk.REFUSED_TOKEN_454: Case(
+        reads=(TOKEN, b"\r\n"), says="334|454", users={"ada": "x"}, mechanisms=("XOAUTH2",)
     ),
     Quirk.WRONG_PASSWORD_501: auth((WRONG, LOGIN), "501|235"),
     Quirk.WRONG_PASSWORD_CLOSES: auth((WRONG,), "535", closed=True),

@@ -13,7 +13,7 @@ import pytest
 import ehlo
 import ehlo.asyncio
 from ehlo.sasl import server_end_point
-from ehlo.testing import SaslFault, Server, ServerOptions
+from ehlo.testing import Close, InTurn, SaslFault, Server, ServerOptions, Usual
 from support.colours import Colour, colour
 from support.frames import assert_hidden, shown
 from support.tls import authority, client_context
@@ -151,6 +151,43 @@ def test_a_function_that_never_answers_has_a_deadline() -> None:
             connect(adapter, server, ehlo.OAuth2(USER, never), timeouts=timeouts)
         assert left == [False]
         server.wait_until_idle()
+
+
+@pytest.mark.parametrize("pipelining", ["transaction", "continuous"])
+def test_a_function_that_fails_at_a_reconnect_loses_no_result(
+    adapter: Colour, pipelining: str
+) -> None:
+    asked = []
+
+    def supply(*, refresh: bool) -> str:
+        asked.append(refresh)
+        if len(asked) > 1:
+            raise OSError("nobody issues tokens")
+        return TOKEN
+
+    answers = {".": InTurn(*[Usual()] * 2, (Usual(), Close()), Usual())}
+    numbers = []
+
+    def messages() -> Iterator[tuple[bytes, ehlo.Envelope]]:
+        for number in range(6):
+            numbers.append(number)
+            yield b"Subject: x\r\n\r\n", ehlo.Envelope("ada@example.org", ["bob@example.com"])
+
+    results: list[ehlo.Result] = []
+    with running("XOAUTH2", answers=answers) as server:
+        context, auth = client_context(), ehlo.OAuth2(USER, supply)
+        told = adapter.send_many(
+            messages(), server.url, ssl_context=context, auth=auth, pipelining=pipelining
+        )
+        with pytest.raises(OSError, match="nobody issues tokens"):
+            results.extend(told)
+    assert [result.index for result in results] == numbers
+    assert [result.error is None for result in results[:3]] == [True] * 3
+    for result in results[3:]:
+        assert type(result.error) is ehlo.ConnectFailed
+        assert isinstance(result.error.__cause__, OSError)
+        assert result.error.retry_safe
+        assert "OSError while authenticating" in str(result.error)
 
 
 def test_whoever_is_cancelled_awaits_no_token() -> None:

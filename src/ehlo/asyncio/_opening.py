@@ -11,7 +11,6 @@ from ehlo import dialogues
 from ehlo.asyncio._pump import Pump, drop
 from ehlo.asyncio._session import Session, source_of
 from ehlo.endpoint import read_server
-from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal
 from ehlo.runtime.driving import not_connected
@@ -196,7 +195,7 @@ async def _results(
                 await session.quit()
                 try:
                     session = await Connecting(settings)
-                except SMTPError as error:
+                except Exception as error:  # a function for tokens may raise anything
                     for result in batch.give_up(error):
                         yield result
                     raise

@@ -11,7 +11,6 @@ from ehlo import dialogues
 from ehlo.blocking._pump import Pump
 from ehlo.blocking._session import Session, checked, source_of
 from ehlo.endpoint import read_server
-from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal
 from ehlo.runtime.driving import not_connected
@@ -164,7 +163,7 @@ def _results(
                 session.quit()
                 try:
                     session = _connect_session(settings)
-                except SMTPError as error:
+                except Exception as error:  # a function for tokens may raise anything
                     yield from batch.give_up(error)
                     raise
                 batch.go_on(session.connection)

@@ -21,6 +21,7 @@ from ehlo.dialogues.needs import FLUSH
 from ehlo.dialogues.parts import Parts, exceeds_limits, fits_session, over_limits
 from ehlo.dialogues.sources import END, AsyncSource, CallersError, is_there, pick, unreadable
 from ehlo.errors import (
+    ConnectFailed,
     ConnectionLost,
     InvalidInput,
     LocalProtocolError,
@@ -199,16 +200,17 @@ class Batch(Generic[_T]):
         self.connection = connection
         self._is_full = False
 
-    def give_up(self, error: SMTPError) -> list[Result]:
+    def give_up(self, error: Exception) -> list[Result]:
         """End the batch, because no new Connection can be had.
 
         Args:
-            error: Why not.
+            error: Why not; it may be what the caller's own code raised, such as a function for
+                tokens. The results have a `ConnectFailed` then, with that as its cause.
 
         Returns:
             The results of all messages that were taken from the source.
         """
-        self._fail_again(error)
+        self._fail_again(error if isinstance(error, SMTPError) else _not_connected(error))
         self._is_exhausted = True
         return self._known()
 
@@ -532,3 +534,11 @@ def _own(error: SMTPError, trouble: SMTPError) -> SMTPError:
     copied.delivered = ()  # of the message that it happened to
     copied.__cause__ = trouble.__cause__
     return copied
+
+
+def _not_connected(cause: Exception) -> ConnectFailed:
+    """Return the error for a session that did not begin; the cause's words may hold a secret."""
+    msg = f"no new session could be opened: {type(cause).__name__} while authenticating"
+    error = ConnectFailed(msg, phase=Phase.AUTH)
+    error.__cause__ = cause
+    return error

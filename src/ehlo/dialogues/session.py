@@ -109,8 +109,8 @@ def _encrypt(connection: Connection, opening: Opening) -> Dialogue[None]:
         if opportunistic:
             return
         msg = (
-            "the server does not offer STARTTLS; nothing was sent in clear. If it speaks TLS from "
-            "the first octet use smtps://, if it is to be trusted without TLS say tls='none'"
+            "the server does not offer STARTTLS; no credentials and no mail were sent. It may have "
+            "a port for TLS alone: smtps://. If it is to be trusted without TLS, say tls='none'"
         )
         raise TlsFailed(msg, phase=Phase.STARTTLS, reason=TlsTrouble.NOT_OFFERED)
     reply = yield from start_tls(connection)

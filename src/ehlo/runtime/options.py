@@ -106,6 +106,7 @@ class Settings:
         tls = options.get("tls")
         name = options.get("name")
         context = options.get("ssl_context")
+        _require_context(context)
         credentials = options.get("auth") or _from_url(endpoint)
         if credentials is not None:
             try:
@@ -271,3 +272,10 @@ def _from_url(endpoint: Endpoint) -> CredentialsLike | None:
         msg = "the server URL names a user without a password; say auth=ehlo.Password(...)"
         raise InvalidInput(msg)
     return Password(endpoint.username, endpoint.password)
+
+
+def _require_context(context: object) -> None:
+    # By what is used of it: to load ssl takes long, and not every session has TLS.
+    if context is not None and not hasattr(context, "wrap_bio"):
+        msg = f"ssl_context= is an ssl.SSLContext, not {type(context).__name__}"
+        raise TypeError(msg)

@@ -41,6 +41,12 @@ def test_the_defaults_are_safe() -> None:
     assert it.make_context is default_context
 
 
+@pytest.mark.parametrize("context", ["ca.pem", True])
+def test_a_context_is_one(context: Any) -> None:
+    with pytest.raises(TypeError, match=r"ssl_context= is an ssl\.SSLContext, not (str|bool)"):
+        Settings.of("smtps://localhost", {"ssl_context": context})
+
+
 def test_none_is_the_default_too() -> None:
     nothing: dict[str, Any] = dict.fromkeys(
         ("auth", "tls", "ssl_context", "timeouts", "name", "transcript")

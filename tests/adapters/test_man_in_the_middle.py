@@ -345,6 +345,45 @@ def test_the_offer_of_channel_binding_stripped(adapter: Colour) -> None:
     assert caught.value.tried == ("SCRAM-SHA-256",)
 
 
+def test_the_offer_of_channel_binding_exchanged(adapter: Colour) -> None:
+    """An offer that nobody can serve takes the place of the real one; the client is not fooled."""
+
+    class Exchange(Impersonate):
+        @override
+        def inside_from_server(self, octets: bytes) -> None:
+            super().inside_from_server(octets.replace(b"SCRAM-SHA-256-PLUS", b"SCRAM-BOGUS-PLUS"))
+
+    with between(Exchange(trusted()), with_scram(*SCRAM)) as (url, server, eve):
+        with pytest.raises(ehlo.AuthenticationRefused) as caught:
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+    assert caught.value.tried == ("SCRAM-SHA-256",)
+
+
+def test_channel_binding_refused_on_the_way(adapter: Colour) -> None:
+    """No exchange that could be passed on follows one that could not."""
+
+    class Refuse(Impersonate):
+        @override
+        def inside_from_client(self, octets: bytes) -> None:
+            is_bound = octets.startswith(b"AUTH") and b"-PLUS" in octets
+            super().inside_from_client(b"AUTH NO-SUCH-THING\r\n" if is_bound else octets)
+
+        @override
+        def inside_from_server(self, octets: bytes) -> None:
+            is_refusal = octets.startswith(b"5")
+            super().inside_from_server(b"504 5.5.4 No such thing\r\n" if is_refusal else octets)
+
+    with between(Refuse(trusted()), with_scram(*SCRAM)) as (url, server, eve):
+        with pytest.raises(ehlo.AuthenticationRefused) as caught:
+            send(adapter, url)
+        assert_the_password_is_not_stolen(eve)
+        assert not server.messages
+    assert caught.value.tried == ("SCRAM-SHA-256-PLUS",)
+    assert caught.value.reply.code == 504
+
+
 def test_the_channel_binding_changed(adapter: Colour) -> None:
     """The client's last message is signed as a whole."""
 

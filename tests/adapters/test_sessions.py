@@ -52,6 +52,19 @@ def test_every_verb_returns_the_reply_whatever_its_code(adapter: Colour) -> None
     assert message.content == MESSAGE
 
 
+def test_requiretls_by_hand_needs_verified_tls(adapter: Colour) -> None:  # E5
+    options = ServerOptions(capabilities=("REQUIRETLS",))
+    wish = ehlo.MailOptions(require_tls=True)
+    with Server(options) as server, adapter.connect(server.url) as session:
+        with pytest.raises(ehlo.TlsFailed, match="it is not encrypted"):
+            session.mail("ada@example.org", options=wish)
+        assert session.is_idle
+    assert "MAIL" not in [command.verb for command in server.commands]
+    with Server(options, tls="implicit", ssl_context=server_context()) as server:
+        with adapter.connect(server.url, ssl_context=client_context()) as session:
+            assert session.mail("ada@example.org", options=wish).code == 250
+
+
 def test_data_that_is_refused_returns_the_refusal(adapter: Colour) -> None:
     options = ServerOptions(answers={"DATA": ehlo.Reply.of(451, "4.3.0 Not now")})
     with Server(options) as server, adapter.connect(server.url) as session:

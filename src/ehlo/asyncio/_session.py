@@ -255,9 +255,14 @@ class Session(SessionFacts):
 
         Returns:
             The reply.
+
+        Raises:
+            TlsFailed: REQUIRETLS was asked for, and the connection has no verified TLS.
         """
         path = None if sender is None else Address.of(sender)
         smtputf8 = path is not None and not path.is_ascii
+        if options.require_tls:
+            dialogues.require_verified_tls(self.connection)
         return await self._perform(commands.Mail(path, size, body, smtputf8, options))
 
     async def rcpt(self, recipient: RecipientLike) -> Reply:

@@ -12,6 +12,7 @@ from ehlo.dialogues.batch import DEPTH, Batch, check_depth
 from ehlo.dialogues.exchange import perform
 from ehlo.dialogues.extensions import xclient, xforward
 from ehlo.dialogues.needs import Dialogue, Fetch, Flush, Need, Receive, UpgradeTls
+from ehlo.dialogues.planning import require_verified_tls
 from ehlo.dialogues.session import Opening, greet, hello, open_session, quit_session, start_tls
 from ehlo.dialogues.sources import AsyncSource, Source
 from ehlo.dialogues.transaction import Transaction, bdat, data, deliver
@@ -39,6 +40,7 @@ __all__ = [
     "open_session",
     "perform",
     "quit_session",
+    "require_verified_tls",
     "start_tls",
     "xclient",
     "xforward",

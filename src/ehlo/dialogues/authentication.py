@@ -11,6 +11,7 @@ from ehlo.errors import AuthenticationRefused, CapabilityMissing, InvalidInput, 
 from ehlo.phase import Phase
 from ehlo.policies import Cleartext, chosen
 from ehlo.sasl import Channel, Credentials, OAuth2, is_credentials, require_credentials
+from ehlo.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ __all__ = ["authenticate"]
 # these is the next mechanism worth a try. All else is a definite no, or the server's trouble.
 _TRY_ANOTHER: Final = frozenset({504, 534})
 _BAD_CREDENTIALS: Final = 535
+_BOUND: Final = "-PLUS"
+"""How the names of mechanisms with channel binding end (RFC 5802 section 4)."""
 
 
 def authenticate(
@@ -102,7 +105,7 @@ def _no_cleartext() -> InvalidInput:
 
 
 def _none_in_common(ours: Sequence[str], offered: Sequence[str]) -> CapabilityMissing:
-    theirs = ", ".join(offered) or "no authentication at all"
+    theirs = printable(", ".join(offered)) or "no authentication at all"
     msg = f"the server offers {theirs}; the credentials can serve {', '.join(ours)}"
     return CapabilityMissing(msg, capability="AUTH", phase=Phase.AUTH)
 
@@ -127,11 +130,18 @@ def _is_about_the_token(error: AuthenticationRefused) -> bool:
 def _try_each(
     connection: Connection, mechanisms: Sequence[Mechanism], channel: Channel
 ) -> Dialogue[Reply]:
-    """Try the mechanisms that are offered, in order, until one succeeds or the answer is no."""
+    """Try the mechanisms that are offered, in order, until one succeeds or the answer is no.
+
+    Behind one that is bound to the connection only such ones follow: its refusal may be somebody's
+    on the way, who wants an exchange that can be passed on. Behind a server that does not play by
+    the mechanism's rules none does.
+    """
     refusal: SMTPError = _none_in_common([each.name for each in mechanisms], channel.offered)
     tried: list[str] = []
     for mechanism in mechanisms:
         if mechanism.name not in channel.offered:
+            continue
+        if any(each.endswith(_BOUND) for each in tried) and not mechanism.name.endswith(_BOUND):
             continue
         tried.append(mechanism.name)
         exchange = SaslExchange(connection, mechanism, channel)
@@ -139,6 +149,6 @@ def _try_each(
         if exchange.has_succeeded:
             return reply
         refusal = exchange.refusal(reply, tuple(tried))
-        if reply.code not in _TRY_ANOTHER or connection.is_over:
+        if reply.code not in _TRY_ANOTHER or exchange.was_cancelled or connection.is_over:
             break
     raise refusal

@@ -183,11 +183,18 @@ def _check_options(connection: Connection, envelope: Envelope) -> None:
         require(connection.capabilities, capability, why)
     check_limits(options, connection.capabilities)
     if options.require_tls:
-        _require_verified_tls(connection)
+        require_verified_tls(connection)
 
 
-def _require_verified_tls(connection: Connection) -> None:
-    """Refuse REQUIRETLS where TLS is off, or is on with nobody knows whom."""
+def require_verified_tls(connection: Connection) -> None:
+    """Refuse REQUIRETLS where TLS is off, or is on with nobody knows whom (RFC 8689 section 4.2).
+
+    Args:
+        connection: The Connection.
+
+    Raises:
+        TlsFailed: It is not encrypted, or the certificate was not verified; nothing was sent.
+    """
     is_verified = connection.tls is not None and connection.tls.verified
     if connection.encrypted and is_verified:
         return

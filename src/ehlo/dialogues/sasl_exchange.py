@@ -59,6 +59,11 @@ class SaslExchange:
         self._is_unproven = False
         self._error: Mapping[str, str] = {}
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether the server did not play by the mechanism's rules."""
+        return bool(self._trouble)
+
     def run(self) -> Dialogue[Reply]:
         """Hold the exchange.
 

@@ -126,10 +126,11 @@ class Scram(Mechanism):
         """Return the GS2 header and the channel binding data (RFC 5802 section 6).
 
         `y` tells the server that the client could bind and saw no offer to; a server that did
-        offer then knows that somebody on the way took the offer away.
+        offer then knows that somebody on the way took the offer away. The offer that counts is
+        that of this very mechanism: any other one could be made up on the way.
         """
         could_bind = bool(channel.bindings)
-        may_bind = any(name.endswith("-PLUS") for name in channel.offered)
+        may_bind = f"{self.name}-PLUS" in channel.offered
         return ("y,," if could_bind and not may_bind else "n,,"), b""
 
 

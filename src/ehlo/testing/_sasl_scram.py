@@ -69,12 +69,13 @@ class _Keys:
         return same(hashed(self.digest, client), self.stored)
 
 
-def _scram(digest: Digest, accounts: Accounts, *, plus: bool) -> Exchange:
+def _scram(kind: ScramHash, accounts: Accounts, *, plus: bool) -> Exchange:
     """Hold an exchange."""
+    digest = kind.digest
     first = _CLIENT_FIRST.fullmatch(text_of((yield b"")))
     if first is None:
         raise Declined(Refusal.BAD_RESPONSE)
-    binding = _binding(first, accounts, plus=plus)
+    binding = _bound(first, accounts) if plus else _unbound(first, kind, accounts)
     user = first["user"].replace("=2C", ",").replace("=3D", "=")
     salt = hashed(Digest.SHA_256, user.encode())[:_SALT]
     nonce = _nonce(first["nonce"], accounts)
@@ -94,13 +95,16 @@ def _scram(digest: Digest, accounts: Accounts, *, plus: bool) -> Exchange:
     return user
 
 
-def _binding(first: re.Match[str], accounts: Accounts, *, plus: bool) -> bytes:
+def _unbound(first: re.Match[str], kind: ScramHash, accounts: Accounts) -> bytes:
+    """Refuse a client that saw no offer which was made: somebody on the way took it away."""
+    may_bind = f"SCRAM-{kind}-PLUS" in accounts.offered
+    if first["kind"] or (first["header"].startswith("y") and may_bind):
+        raise Declined(Refusal.BAD_CREDENTIALS)
+    return b""
+
+
+def _bound(first: re.Match[str], accounts: Accounts) -> bytes:
     """Return the channel binding data (RFC 5802 section 6)."""
-    if not plus:
-        may_bind = any(name.endswith("-PLUS") for name in accounts.offered)
-        if first["kind"] or (first["header"].startswith("y") and may_bind):
-            raise Declined(Refusal.BAD_CREDENTIALS)  # somebody on the way took an offer away
-        return b""
     binding = accounts.bindings.get(first["kind"] or "")
     if binding is None:
         raise Declined(Refusal.BAD_CREDENTIALS)
@@ -135,7 +139,7 @@ def _is_bound(final: re.Match[str], header: str, binding: bytes, nonce: str) -> 
 
 
 SCRAM: Final[Mapping[str, Mechanism]] = {
-    f"SCRAM-{kind}{suffix}": partial(_scram, kind.digest, plus=bool(suffix))
+    f"SCRAM-{kind}{suffix}": partial(_scram, kind, plus=bool(suffix))
     for kind in ScramHash
     for suffix in ("", "-PLUS")
 }

@@ -33,7 +33,16 @@ from ehlo.commands import Verb
 from ehlo.dialogues import Fetch, Opening, authenticate, hello, open_session
 from ehlo.errors import SMTPError
 from ehlo.sasl import CramMd5, Exchange, Mechanism, OAuthBearer, Scram, ScramPlus
-from ehlo.testing import Close, Quirk, SaslFault, ServerConnection, ServerOptions, converse
+from ehlo.testing import (
+    Close,
+    Quirk,
+    ReceivedCommand,
+    SaslFault,
+    ServerConnection,
+    ServerOptions,
+    Situation,
+    converse,
+)
 from support.frames import assert_hidden, shown
 from support.stepping import ready, run
 
@@ -292,6 +301,48 @@ def test_scram_trusts_no_server_that_is_wrong(mechanism: str, fault: SaslFault) 
     assert (UNPROVEN | NONSENSE)[fault] in str(error)
     assert error.tried == (mechanism,)
     assert not meeting.connection.authenticated
+
+
+@pytest.mark.parametrize("code", [504, 534])
+@pytest.mark.parametrize("fault", [SaslFault.WRONG_SIGNATURE, *NONSENSE])
+def test_no_other_mechanism_follows_a_server_that_is_wrong(fault: SaslFault, code: int) -> None:
+    """A5: not even if it calls the cancelled mechanism one that it does not know."""
+
+    def answer(command: ReceivedCommand, _: Situation) -> Reply | None:
+        return Reply.of(code, "no") if command.line == "*" else None
+
+    meeting = Meeting(options("SCRAM-SHA-512", "PLAIN", sasl_fault=fault, answers=answer))
+    error = meeting.refused(Password(USER, PASSWORD))
+    assert meeting.lines[-1] == "*"
+    assert error.reply.code == code
+    assert error.tried == ("SCRAM-SHA-512",)
+
+
+@pytest.mark.parametrize(
+    ("refused", "then"),
+    [
+        ("SCRAM-SHA-512-PLUS", ["AUTH SCRAM-SHA-512-PLUS ***", "AUTH SCRAM-SHA-256-PLUS ***"]),
+        ("SCRAM-SHA-512", ["AUTH SCRAM-SHA-512 ***", "AUTH SCRAM-SHA-256 ***"]),
+    ],
+)
+def test_what_is_bound_is_followed_by_what_is_bound(refused: str, then: list[str]) -> None:
+    """Somebody on the way may have refused it, to get an exchange that can be passed on."""
+    suffix = "-PLUS" if refused.endswith("-PLUS") else ""
+    others = [f"SCRAM-SHA-256{suffix}", "PLAIN", *([*SCRAM] if suffix else [])]
+    answers = {f"AUTH {refused}": Reply.of(504, "no")}
+    meeting = Meeting(options(refused, *others, answers=answers))
+    meeting.open(Password(USER, PASSWORD))
+    assert [line for line in meeting.lines if line.startswith("AUTH")] == then
+    meeting = Meeting(options(refused, *([*SCRAM, "PLAIN"] if suffix else []), answers=answers))
+    error = meeting.refused(Password(USER, PASSWORD))
+    assert error.tried == (refused,)
+
+
+def test_what_a_server_offers_is_shown_as_text() -> None:
+    connection = ready("AUTH \x1b[2JEVIL FOO\tBAR")
+    with pytest.raises(CapabilityMissing, match=r"offers \\x1b\[2JEVIL") as caught:
+        run(authenticate(connection, External()), connection, "")
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("fault", [SaslFault.NO_SIGNATURE, SaslFault.EARLY_SUCCESS])

@@ -157,7 +157,8 @@ def test_sha_512_is_bound_to_the_channel() -> None:
         ({}, ("SCRAM-SHA-256",), b"n,,"),
         ({}, ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"), b"n,,"),
         ({"tls-exporter": b"x"}, ("SCRAM-SHA-256",), b"y,,"),
-        ({"tls-exporter": b"x"}, ("SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"), b"n,,"),
+        ({"tls-exporter": b"x"}, ("SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"), b"y,,"),
+        ({"tls-exporter": b"x"}, ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"), b"n,,"),
     ],
 )
 def test_the_flag_tells_whether_the_client_could_bind(

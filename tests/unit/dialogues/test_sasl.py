@@ -221,6 +221,44 @@ def test_what_ehlo_announces_is_read_as_it_came() -> None:
 
 
 # -- Refusals --------------------------------------------------------------------------------------
+def test_what_ehlo_echoes_of_a_password_is_not_kept() -> None:  # A8
+    connection = ready("AUTH PLAIN")
+    connection.encrypted = True
+    password = "tanstaaf free"
+    said = in_base64(f"\0u\0{password}")
+    script = f"C: AUTH PLAIN {said}\nS: 235 ok"
+    run(authenticate(connection, Password("u", password)), connection, script)
+    script = f"""
+    C: EHLO c.example
+    S: 250-{password}
+    S: 250-XECHO {password} {said}
+    S: 250-{password}
+    S: 250-AUTH={password} PLAIN
+    S: 250 SIZE 1000
+    """
+    run(hello(connection, "c.example"), connection, script)
+    capabilities = connection.capabilities
+    assert_hidden(password, capabilities)
+    assert "tanstaaf" not in repr(capabilities).lower()
+    assert dict(capabilities.keywords) == {
+        "XECHO": ("***",),
+        "AUTH": ("***", "PLAIN"),
+        "SIZE": ("1000",),
+    }
+    assert capabilities.domain == "***"
+
+
+def test_behind_a_keyword_that_is_a_password_it_is_masked() -> None:  # A8
+    connection = ready("AUTH PLAIN")
+    connection.encrypted = True
+    said = in_base64("\0u\0PIPELINING")
+    script = f"C: AUTH PLAIN {said}\nS: 235 ok"
+    run(authenticate(connection, Password("u", "PIPELINING")), connection, script)
+    script = "C: EHLO c.example\nS: 250-x\nS: 250 PIPELINING PIPELINING"
+    run(hello(connection, "c.example"), connection, script)
+    assert dict(connection.capabilities.keywords) == {"PIPELINING": ("***",)}
+
+
 
 
 @pytest.mark.parametrize("mechanism", [*WITH_PASSWORD, *WITH_TOKEN])

@@ -113,7 +113,7 @@ class SaslExchange:
             held, self._held = self._held, None
             return held
         if isinstance(self._mechanism, Bearer):
-            self._error = read_error(Mask(self._mechanism.hidden).scrub(_decoded(reply)))
+            self._error = read_error(_decoded(reply), self._mechanism.hidden)
         try:
             return _encoded(self._exchange.send(_decoded(reply)))
         except StopIteration:

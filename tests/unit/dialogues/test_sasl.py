@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
@@ -220,7 +221,6 @@ def test_what_ehlo_announces_is_read_as_it_came() -> None:
     assert [entry.text for entry in meeting.transcript.entries].count("250-***") == 1
 
 
-# -- Refusals --------------------------------------------------------------------------------------
 def test_what_ehlo_echoes_of_a_password_is_not_kept() -> None:  # A8
     connection = ready("AUTH PLAIN")
     connection.encrypted = True
@@ -259,6 +259,7 @@ def test_behind_a_keyword_that_is_a_password_it_is_masked() -> None:  # A8
     assert dict(connection.capabilities.keywords) == {"PIPELINING": ("***",)}
 
 
+# -- Refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mechanism", [*WITH_PASSWORD, *WITH_TOKEN])
@@ -530,6 +531,19 @@ def test_a_server_that_repeats_the_token_in_its_error(mechanism: str) -> None:  
     server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(json))})
     error = Meeting(server).refused(credentials(mechanism))
     assert error.oauth_error == {"status": "401", "token": "***"}
+
+
+@pytest.mark.parametrize("mechanism", WITH_TOKEN)
+@pytest.mark.parametrize("escaped", ["slashes", "all"])
+def test_a_token_behind_the_escapes_of_json(mechanism: str, escaped: str) -> None:  # A8
+    token = "ya29/abc+def/ghi=TOKEN"
+    every = "".join(f"\\u{ord(character):04x}" for character in token)
+    text = token.replace("/", "\\/") if escaped == "slashes" else every
+    json = f'{{"status":"401","token":"for {text}","{text}":"x"}}'
+    server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(json))})
+    error = Meeting(server).refused(credentials(mechanism, token=token))
+    assert error.oauth_error == {"status": "401", "token": "for ***", "***": "x"}
+    assert_hidden(token, shown(error), pickle.dumps(error))
 
 
 def in_base64(text: str) -> str:

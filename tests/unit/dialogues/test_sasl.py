@@ -333,6 +333,24 @@ def test_scram_trusts_no_server_that_is_wrong(mechanism: str, fault: SaslFault) 
     assert not meeting.connection.authenticated
 
 
+@pytest.mark.parametrize("mechanism", SCRAM)
+def test_scram_repeats_no_password_as_an_error(mechanism: str) -> None:  # A8
+    password = "Hunter2Secret"
+    server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(f"e={password}"))})
+    error = Meeting(server).refused(Password(USER, password))
+    assert "it reports the error ***" in str(error)
+    assert_hidden(password, shown(error), pickle.dumps(error))
+
+
+def test_a_success_behind_a_cancelled_exchange_authenticates_nobody() -> None:
+    answers = {"AUTH": Reply.of(334, ""), "*": Reply.of(235, "fine")}
+    meeting = Meeting(options("PLAIN", answers=answers))
+    error = meeting.refused(credentials("PLAIN"))
+    assert error.reply.code == 235
+    assert meeting.connection.is_over
+    assert not meeting.connection.authenticated
+
+
 @pytest.mark.parametrize("fault", [SaslFault.NO_SIGNATURE, SaslFault.EARLY_SUCCESS])
 def test_a_success_that_is_not_believed_ends_the_session(fault: SaslFault) -> None:
     meeting = Meeting(options("SCRAM-SHA-256", sasl_fault=fault))

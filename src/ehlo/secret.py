@@ -135,6 +135,17 @@ class Mask:
                 octets = pattern.sub(MASK.encode(), octets)
         return octets
 
+    def scrub_text(self, text: str) -> str:
+        """Mask every secret that stands in a text; see `scrub`.
+
+        Args:
+            text: What may hold them.
+
+        Returns:
+            The text with each of them replaced by `***`.
+        """
+        return self.scrub(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
 
 _LONG: Final = 8
 """Octets of a secret that is masked wherever it stands."""

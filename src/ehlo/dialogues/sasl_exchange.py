@@ -99,8 +99,7 @@ class SaslExchange:
         try:
             response = self._response(reply)
         except BadChallenge as exc:
-            self._trouble = str(exc)
-            self._is_unproven = isinstance(exc, ServerUnproven)
+            self._distrust(exc)
         if response is None:
             self._trouble = self._trouble or "there is nothing left to say"
             return AuthCancel()
@@ -118,7 +117,7 @@ class SaslExchange:
             held, self._held = self._held, None
             return held
         if isinstance(self._mechanism, Bearer):
-            self._error = read_error(Mask(self._mechanism.hidden).scrub(_decoded(reply)))
+            self._error = read_error(_decoded(reply), self._mechanism.hidden)
         try:
             return _encoded(self._exchange.send(_decoded(reply)))
         except StopIteration:
@@ -129,16 +128,21 @@ class SaslExchange:
         if self._trouble:
             # A server that says 235 to a cancelled exchange (RFC 4954 section 4) is not believed.
             self._connection.abandon("the server accepted a cancelled SASL exchange")
+            self._connection.authenticated = False
             return
         try:
             with suppress(Accepted, StopIteration):
                 self._exchange.throw(Accepted())
             self.has_succeeded = True
         except BadChallenge as exc:
-            self._trouble = str(exc)
-            self._is_unproven = isinstance(exc, ServerUnproven)
+            self._distrust(exc)
             self._connection.abandon("the server did not authenticate itself")
             self._connection.authenticated = False
+
+    def _distrust(self, exc: BadChallenge) -> None:
+        """Note what is wrong with the server; it may quote the server, and that a secret."""
+        self._trouble = Mask(self._mechanism.hidden).scrub_text(str(exc))
+        self._is_unproven = isinstance(exc, ServerUnproven)
 
     def refusal(self, reply: Reply, tried: tuple[str, ...]) -> AuthenticationRefused:
         """Return the error for an exchange that has not succeeded.

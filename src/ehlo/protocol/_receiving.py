@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
@@ -50,6 +51,8 @@ _HOPED: Final[dict[tuple[State, Verb], tuple[int, State]]] = {
     and verb in {Verb.RSET, Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.BDAT_LAST, Verb.END_OF_CONTENT}
 }
 """What is hoped for in a transaction: the first digit of the reply, and where it leads."""
+_WORD: Final = re.compile(rb"[ \t]*[0-9A-Za-z._-]*")
+"""Where the keyword of an EHLO line stands."""
 _NEVER: Final = (0, State.BROKEN)
 _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
 
@@ -238,7 +241,8 @@ class Receiving(Facts):
             case Verb.GREETING:
                 self.greeting = reply
             case Verb.EHLO | Verb.LHLO:
-                self.capabilities = Capabilities.from_reply(reply).without(self._without)
+                announced = Capabilities.from_reply(_announced(reply, self._mask))
+                self.capabilities = announced.without(self._without)
                 self._counts_domains = self.capabilities.limits.rcpt_domain_max is not None
                 self.esmtp = True
             case Verb.AUTH | Verb.AUTH_RESPONSE:
@@ -284,6 +288,19 @@ class Receiving(Facts):
             for number, line in enumerate(reply.lines):
                 self._trace.line(Side.SERVER, f"{reply.code}{' -'[number < last]}{line}".rstrip())
         return reply
+
+
+def _announced(reply: Reply, mask: Mask) -> Reply:
+    """Mask an EHLO reply all but its keywords: a secret that is one does not undo an extension."""
+    lines = (mask.scrub(reply.raw_lines[0]), *(_keyword_kept(x, mask) for x in reply.raw_lines[1:]))
+    return Reply(reply.code, lines)
+
+
+def _keyword_kept(line: bytes, mask: Mask) -> bytes:
+    end = cast("re.Match[bytes]", _WORD.match(line)).end()  # it matches nothing as well
+    if mask.scrub(line[:end]) == line[:end]:
+        return mask.scrub(line)  # in one piece: a secret may hold blanks
+    return line[:end] + mask.scrub(line[end:])
 
 
 def _masked(reply: Reply, mask: Mask) -> Reply:

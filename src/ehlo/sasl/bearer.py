@@ -12,10 +12,11 @@ from typing_extensions import override
 
 from ehlo.sasl.identity import check_token, check_username, saslname
 from ehlo.sasl.mechanism import Mechanism
+from ehlo.secret import Mask
 from ehlo.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ehlo.sasl.mechanism import Channel, Exchange
     from ehlo.secret import Secret
@@ -121,11 +122,12 @@ class XOAuth2(Bearer):
         return f"user={self.username}\x01".encode()
 
 
-def read_error(challenge: bytes) -> Mapping[str, str]:
+def read_error(challenge: bytes, hidden: Iterable[Secret] = ()) -> Mapping[str, str]:
     """Read the error that a server gives as a challenge (RFC 7628 section 3.2.2).
 
     Args:
         challenge: A JSON object, if the server does as it should.
+        hidden: What must not be seen in it.
 
     Returns:
         Its texts and numbers by their names, such as `status` and `scope`; empty if it is
@@ -133,14 +135,16 @@ def read_error(challenge: bytes) -> Mapping[str, str]:
     """
     import json  # noqa: PLC0415 - only those who are refused need it
 
+    mask = Mask(hidden)
     found: object = None
     with suppress(ValueError, RecursionError):
-        found = json.loads(challenge[:_ERROR_MAX])
+        found = json.loads(mask.scrub(challenge)[:_ERROR_MAX])
     if not isinstance(found, dict):
         return {}
     members = cast("dict[str, object]", found)
+    # Once more: the escapes of JSON hide a secret from whoever looks before they are undone.
     return {
-        printable(name): printable(str(value))
+        mask.scrub_text(printable(name)): mask.scrub_text(printable(str(value)))
         for name, value in members.items()
         if isinstance(value, str | int | float)
     }

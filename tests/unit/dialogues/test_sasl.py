@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
@@ -229,6 +230,44 @@ def test_what_ehlo_announces_is_read_as_it_came() -> None:
     assert [entry.text for entry in meeting.transcript.entries].count("250-***") == 1
 
 
+def test_what_ehlo_echoes_of_a_password_is_not_kept() -> None:  # A8
+    connection = ready("AUTH PLAIN")
+    connection.encrypted = True
+    password = "tanstaaf free"
+    said = in_base64(f"\0u\0{password}")
+    script = f"C: AUTH PLAIN {said}\nS: 235 ok"
+    run(authenticate(connection, Password("u", password)), connection, script)
+    script = f"""
+    C: EHLO c.example
+    S: 250-{password}
+    S: 250-XECHO {password} {said}
+    S: 250-{password}
+    S: 250-AUTH={password} PLAIN
+    S: 250 SIZE 1000
+    """
+    run(hello(connection, "c.example"), connection, script)
+    capabilities = connection.capabilities
+    assert_hidden(password, capabilities)
+    assert "tanstaaf" not in repr(capabilities).lower()
+    assert dict(capabilities.keywords) == {
+        "XECHO": ("***",),
+        "AUTH": ("***", "PLAIN"),
+        "SIZE": ("1000",),
+    }
+    assert capabilities.domain == "***"
+
+
+def test_behind_a_keyword_that_is_a_password_it_is_masked() -> None:  # A8
+    connection = ready("AUTH PLAIN")
+    connection.encrypted = True
+    said = in_base64("\0u\0PIPELINING")
+    script = f"C: AUTH PLAIN {said}\nS: 235 ok"
+    run(authenticate(connection, Password("u", "PIPELINING")), connection, script)
+    script = "C: EHLO c.example\nS: 250-x\nS: 250 PIPELINING PIPELINING"
+    run(hello(connection, "c.example"), connection, script)
+    assert dict(connection.capabilities.keywords) == {"PIPELINING": ("***",)}
+
+
 # -- Refusals --------------------------------------------------------------------------------------
 
 
@@ -343,6 +382,24 @@ def test_what_a_server_offers_is_shown_as_text() -> None:
     with pytest.raises(CapabilityMissing, match=r"offers \\x1b\[2JEVIL") as caught:
         run(authenticate(connection, External()), connection, "")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("mechanism", SCRAM)
+def test_scram_repeats_no_password_as_an_error(mechanism: str) -> None:  # A8
+    password = "Hunter2Secret"
+    server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(f"e={password}"))})
+    error = Meeting(server).refused(Password(USER, password))
+    assert "it reports the error ***" in str(error)
+    assert_hidden(password, shown(error), pickle.dumps(error))
+
+
+def test_a_success_behind_a_cancelled_exchange_authenticates_nobody() -> None:
+    answers = {"AUTH": Reply.of(334, ""), "*": Reply.of(235, "fine")}
+    meeting = Meeting(options("PLAIN", answers=answers))
+    error = meeting.refused(credentials("PLAIN"))
+    assert error.reply.code == 235
+    assert meeting.connection.is_over
+    assert not meeting.connection.authenticated
 
 
 @pytest.mark.parametrize("fault", [SaslFault.NO_SIGNATURE, SaslFault.EARLY_SUCCESS])
@@ -543,6 +600,19 @@ def test_a_server_that_repeats_the_token_in_its_error(mechanism: str) -> None:  
     server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(json))})
     error = Meeting(server).refused(credentials(mechanism))
     assert error.oauth_error == {"status": "401", "token": "***"}
+
+
+@pytest.mark.parametrize("mechanism", WITH_TOKEN)
+@pytest.mark.parametrize("escaped", ["slashes", "all"])
+def test_a_token_behind_the_escapes_of_json(mechanism: str, escaped: str) -> None:  # A8
+    token = "ya29/abc+def/ghi=TOKEN"
+    every = "".join(f"\\u{ord(character):04x}" for character in token)
+    text = token.replace("/", "\\/") if escaped == "slashes" else every
+    json = f'{{"status":"401","token":"for {text}","{text}":"x"}}'
+    server = options(mechanism, answers={"AUTH": Reply.of(334, in_base64(json))})
+    error = Meeting(server).refused(credentials(mechanism, token=token))
+    assert error.oauth_error == {"status": "401", "token": "for ***", "***": "x"}
+    assert_hidden(token, shown(error), pickle.dumps(error))
 
 
 def in_base64(text: str) -> str:

@@ -10,7 +10,7 @@ from typing_extensions import TypeIs
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
-from ehlo.endpoint import Endpoint
+from ehlo.endpoint import read_server
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
 from ehlo.options import ConnectOptions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
 
+    from ehlo.endpoint import Endpoint
     from ehlo.message import Sendable
     from ehlo.options import Progress
     from ehlo.proxy_header import ProxyHeader
@@ -85,7 +86,9 @@ class Settings:
             raise InvalidInput(msg)
 
     @classmethod
-    def of(cls, server: str | Endpoint | InvalidInput, options: ConnectOptions) -> Settings:
+    def of(
+        cls, server: str | Endpoint | InvalidInput | TypeError, options: ConnectOptions
+    ) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
@@ -97,12 +100,14 @@ class Settings:
 
         Raises:
             InvalidInput: A value is wrong, or two contradict each other.
-            TypeError: There is no such option; a misspelt one must not be lost without a word.
+            TypeError: A value is of another type, or there is no such option: a misspelt one must
+                not be lost without a word.
         """
+        endpoint = read_server(server)
+        del server  # a URL may hold a password, and tracebacks show local variables
         _refuse_unknown(options)
-        if isinstance(server, InvalidInput):
-            raise server
-        endpoint = Endpoint.of(server)
+        if isinstance(endpoint, Exception):
+            raise endpoint
         tls = options.get("tls")
         name = options.get("name")
         context = options.get("ssl_context")

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+import ehlo.asyncio
+import ehlo.blocking
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.content import Octets
@@ -18,6 +20,7 @@ from ehlo.runtime.session_facts import SessionFacts
 from ehlo.sasl import Password
 from ehlo.timeouts import Timeouts
 from ehlo.transcript import Transcript
+from support.frames import assert_hidden, shown
 
 SERVER = "smtp://mx.example.com"
 ADA = Password("ada", "tanstaaf")
@@ -322,3 +325,13 @@ def test_session_facts() -> None:
 def test_an_option_that_there_is_not() -> None:
     with pytest.raises(TypeError, match="there is no option 'timeout'; there are auth, "):
         settings(timeout=5)
+
+
+@pytest.mark.parametrize("connect", [ehlo.blocking.connect, ehlo.asyncio.connect, settings])
+@pytest.mark.parametrize(
+    "server", [b"smtp://ada:hunter2@mx", bytearray(b"smtp://ada:hunter2@mx"), ["ada:hunter2@mx"]]
+)
+def test_a_server_of_another_type_is_not_shown(connect: Any, server: Any) -> None:  # A8
+    with pytest.raises(TypeError, match="a server is a URL or") as caught:
+        connect(server)
+    assert_hidden("hunter2", shown(caught.value))

@@ -105,6 +105,14 @@ class Settings:
         """
         endpoint = read_server(server)
         del server  # a URL may hold a password, and tracebacks show local variables
+        credentials = options.get("auth")
+        if credentials is not None:  # first of all: an error before this could show a password
+            try:
+                require_credentials(credentials)
+            except TypeError:
+                del credentials  # it may be a password, and tracebacks show local variables
+                options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
+                raise
         _refuse_unknown(options)
         if isinstance(endpoint, Exception):
             raise endpoint
@@ -112,21 +120,13 @@ class Settings:
         name = options.get("name")
         context = options.get("ssl_context")
         _require_context(context)
-        credentials = options.get("auth") or _from_url(endpoint)
-        if credentials is not None:
-            try:
-                require_credentials(credentials)
-            except TypeError:
-                del credentials  # it may be a password, and tracebacks show local variables
-                options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
-                raise
         if name is not None:
             Ehlo(name)  # refuses what is no EHLO name
         cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))
         return cls(
             endpoint=endpoint,
             tls=endpoint.tls if tls is None else chosen(Tls, tls),
-            credentials=credentials,
+            credentials=_from_url(endpoint) if credentials is None else credentials,
             cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
             timeouts=options.get("timeouts") or Timeouts(),
             name=name,
@@ -136,7 +136,7 @@ class Settings:
             proxy_header=options.get("proxy_header"),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
-            server_hostname=options.get("server_hostname") or endpoint.host,
+            server_hostname=_hostname(options.get("server_hostname")) or endpoint.host,
         )
 
     def link(self, clock: Callable[[], float]) -> Link:
@@ -260,6 +260,13 @@ def _keywords(without: Collection[str]) -> tuple[str, ...]:
     for keyword in keywords:
         refuse_control_characters("an EHLO keyword", require_str("an EHLO keyword", keyword))
     return keywords
+
+
+def _hostname(name: str | None) -> str:
+    """Read the name that a certificate must be for: `ssl` would refuse it only when connected."""
+    if name is None:
+        return ""
+    return refuse_control_characters("server_hostname=", require_str("server_hostname=", name))
 
 
 def _refuse_unknown(options: ConnectOptions) -> None:

@@ -196,9 +196,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def read_server(
-    server: str | Endpoint | InvalidInput | TypeError,
-) -> Endpoint | InvalidInput | TypeError:
+def read_server(server: object) -> Endpoint | InvalidInput | TypeError:
     """Read a URL, and return what is wrong with it rather than raise it.
 
     The frames of an exception can be shown with their local variables, and here those hold the URL

@@ -369,7 +369,7 @@ def test_a_password_is_a_text(password: Any) -> None:  # A8
 @pytest.mark.parametrize("wrong", [{"port": 0}, {"host": ""}, {"tls": "maybe"}, {"host": "-"}])
 def test_a_wrong_endpoint_shows_no_password(wrong: dict[str, Any]) -> None:  # A8
     with pytest.raises(InvalidInput) as caught:
-        Endpoint(**{"host": "mx", "port": 25, "password": "hunter2"} | wrong)
+        Endpoint(**{"host": "mx", "port": 25, **wrong}, password="hunter2")
     assert_hidden("hunter2", shown(caught.value))
     report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     assert "<string>" not in [frame.filename for frame in report.stack]

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ehlo import asyncio, blocking, commands, dialogues, errors, testing
+    from ehlo import asyncio, blocking, commands, dialogues, errors, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
     from ehlo.dsn import Notify, OriginalRecipient, Ret
@@ -143,6 +143,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "Secret",
     "Token",
     "TokenCallback",
+    "sasl",
     # Seeing it
     "Entry",
     "Side",
@@ -218,7 +219,9 @@ _HOMES: Final = {
     "ehlo.transcript": "Entry Side Trace Transcript",
     "ehlo.wire": "ReplyLimits",
 }
-_MODULES: Final = frozenset({"asyncio", "blocking", "commands", "dialogues", "errors", "testing"})
+_MODULES: Final = frozenset(
+    {"asyncio", "blocking", "commands", "dialogues", "errors", "sasl", "testing"}
+)
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 

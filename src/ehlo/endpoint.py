@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from ehlo.errors import InvalidInput
 from ehlo.policies import Protocol, Tls, chosen
-from ehlo.secret import Secret
+from ehlo.secret import Secret, concealed
 from ehlo.text import refuse_control_characters
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _check_host(host: str) -> None:
         raise InvalidInput(msg)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Endpoint:
     """A server, and how to talk to it.
 
@@ -80,11 +80,12 @@ class Endpoint:
         path: The path of a unix socket; empty for TCP.
         tls: When the connection is encrypted.
         username: The user to authenticate as, from a URL; None for nobody.
-        password: That user's password.
+        password: That user's password; a text is wrapped in a `Secret` at once.
         protocol: What is spoken: SMTP or LMTP.
 
     Raises:
         InvalidInput: The values contradict each other or are none.
+        TypeError: The password is neither a text nor a `Secret`.
     """
 
     host: str = ""
@@ -95,14 +96,34 @@ class Endpoint:
     password: Secret | None = None
     protocol: Protocol = Protocol.SMTP
 
-    def __post_init__(self) -> None:
-        """Refuse what is no endpoint.
+    # Not the one that dataclass writes: its frame would show the text of a password.
+    def __init__(
+        self,
+        *,
+        host: str = "",
+        port: int = 0,
+        path: str = "",
+        tls: Tls = Tls.STARTTLS,
+        username: str | None = None,
+        password: str | Secret | None = None,
+        protocol: Protocol = Protocol.SMTP,
+    ) -> None:
+        fault = ""
+        if password is not None:
+            password, fault = concealed("a password", password)
+        object.__setattr__(self, "password", password)
+        if fault:
+            raise TypeError(fault)
+        object.__setattr__(self, "host", host)
+        object.__setattr__(self, "port", port)
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "username", username)
+        object.__setattr__(self, "tls", chosen(Tls, tls))
+        object.__setattr__(self, "protocol", chosen(Protocol, protocol))
+        self._check()
 
-        Raises:
-            InvalidInput: Neither host nor path, or both, or a port outside 1 to 65535.
-        """
-        object.__setattr__(self, "tls", chosen(Tls, self.tls))
-        object.__setattr__(self, "protocol", chosen(Protocol, self.protocol))
+    def _check(self) -> None:
+        """Refuse neither host nor path, or both, or a port outside 1 to 65535."""
         if bool(self.host) == bool(self.path):
             msg = "an endpoint has either a host or the path of a unix socket"
             raise InvalidInput(msg)
@@ -126,10 +147,11 @@ class Endpoint:
 
         Raises:
             InvalidInput: The URL is none of ours.
+            TypeError: It is neither a text nor an endpoint.
         """
         found = read_server(value)
         del value  # a URL may hold a password, and tracebacks show local variables
-        if isinstance(found, InvalidInput):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -153,10 +175,11 @@ class Endpoint:
         Raises:
             InvalidInput: Something in it is wrong or unknown; the message never repeats the
                 user or the password.
+            TypeError: It is no text.
         """
         found = read_server(url)
         del url  # as above
-        if isinstance(found, InvalidInput):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -173,20 +196,22 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def read_server(server: str | Endpoint) -> Endpoint | InvalidInput:
+def read_server(server: object) -> Endpoint | InvalidInput | TypeError:
     """Read a URL, and return what is wrong with it rather than raise it.
 
     The frames of an exception can be shown with their local variables, and here those hold the URL
     with the password in it. Where the error is raised, nothing of it is left.
 
     Args:
-        server: A URL, or an endpoint, which is returned as it is.
+        server: A URL, or an endpoint or an error, which is returned as it is.
 
     Returns:
         The endpoint, or the error.
     """
-    if isinstance(server, Endpoint):
+    if isinstance(server, Endpoint | InvalidInput | TypeError):
         return server
+    if not isinstance(server, str):
+        return TypeError(f"a server is a URL or an ehlo.Endpoint, not {type(server).__name__}")
     fault = ""
     try:
         return _parsed(server)

@@ -11,7 +11,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["MASK", "Mask", "Secret", "scrub"]
+__all__ = ["MASK", "Mask", "Secret", "concealed", "scrub"]
 
 MASK: Final = "***"
 """What stands in the place of a secret."""
@@ -82,6 +82,26 @@ def _fault(value: object) -> str:
     if isinstance(value, str):
         return ""
     return f"the value of a Secret is a str, not {type(value).__name__}"
+
+
+def concealed(what: str, value: object) -> tuple[Secret, str]:
+    """Return a value as a secret, and what is wrong with it; no exception has it in its frames.
+
+    Args:
+        what: What it is, for the error.
+        value: A text or a `Secret`.
+
+    Returns:
+        The secret, and an empty text; or an empty secret, and a text that names the value's type.
+    """
+    if isinstance(value, Secret):
+        return value, ""
+    if isinstance(value, str):
+        return Secret(value), ""
+    return _NOTHING, f"{what} is a str or a Secret, not {type(value).__name__}"
+
+
+_NOTHING: Final = Secret("")
 
 
 class Mask:

@@ -1,6 +1,5 @@
 """The public surface: what there is, the same in both adapters, and what importing it costs."""
 
-import importlib
 import inspect
 import re
 import subprocess
@@ -16,7 +15,7 @@ import ehlo.blocking
 import ehlo.testing
 
 MODULES = [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.testing, ehlo.commands, ehlo.errors]
-MODULES += [ehlo.dialogues, importlib.import_module("ehlo.sasl")]
+MODULES += [ehlo.dialogues, ehlo.sasl]
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -39,6 +38,7 @@ def test_the_adapters_load_at_first_use() -> None:
     assert "ehlo.blocking" in loaded_by("import ehlo; ehlo.blocking")
     assert "ehlo.asyncio" in loaded_by("import ehlo; ehlo.asyncio.connect")
     assert "ehlo.testing" in loaded_by("import ehlo; ehlo.testing.Server")
+    assert "ehlo.sasl" in loaded_by("import ehlo; ehlo.sasl.Scram")
 
 
 def test_what_loads_at_first_use_is_the_module() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from ehlo import Endpoint, InvalidInput, Secret, Tls
 from ehlo.endpoint import default_tls, is_loopback
+from support.frames import assert_hidden, shown
 from support.hostile import CONTROL_CHARACTERS, code_point
 from support.pickling import pickled, unpickled
 
@@ -350,3 +351,37 @@ def test_a_policy_is_never_taken_for_none_because_it_is_a_string() -> None:  # L
 def test_labels_of_a_host_name_have_1_to_63_octets(host: str) -> None:
     with pytest.raises(InvalidInput, match="not a host name"):
         Endpoint.from_url(f"smtp://{host}")
+
+
+def test_a_text_is_a_secret_at_once() -> None:  # A8
+    endpoint = Endpoint(host="mx", port=25, username="ada", password="hunter2")
+    assert endpoint.password == Secret("hunter2")
+    assert_hidden("hunter2", endpoint)
+
+
+@pytest.mark.parametrize("password", [b"hunter2", ["hunter2"]])
+def test_a_password_is_a_text(password: Any) -> None:  # A8
+    with pytest.raises(TypeError, match=r"a str or a Secret, not (bytes|list)$") as it:
+        Endpoint(host="mx", port=25, username="ada", password=password)
+    assert_hidden("hunter2", shown(it.value))
+
+
+@pytest.mark.parametrize("wrong", [{"port": 0}, {"host": ""}, {"tls": "maybe"}, {"host": "-"}])
+def test_a_wrong_endpoint_shows_no_password(wrong: dict[str, Any]) -> None:  # A8
+    with pytest.raises(InvalidInput) as caught:
+        Endpoint(**{"host": "mx", "port": 25, **wrong}, password="hunter2")
+    assert_hidden("hunter2", shown(caught.value))
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "<string>" not in [frame.filename for frame in report.stack]
+
+
+NO_SERVERS: list[Any] = [b"smtp://ada:hunter2@mx", bytearray(b"smtp://ada:hunter2@mx")]
+NO_SERVERS += [["smtp://ada:hunter2@mx"], None, 5]
+
+
+@pytest.mark.parametrize("read", [Endpoint.of, Endpoint.from_url])
+@pytest.mark.parametrize("server", NO_SERVERS)
+def test_a_server_is_a_text_or_an_endpoint(read: Any, server: Any) -> None:  # A8
+    with pytest.raises(TypeError, match=r"a URL or an ehlo\.Endpoint, not \w+$") as caught:
+        read(server)
+    assert_hidden("hunter2", shown(caught.value))

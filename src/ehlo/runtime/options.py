@@ -10,7 +10,7 @@ from typing_extensions import TypeIs
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.dialogues import Opening, Transaction
-from ehlo.endpoint import Endpoint
+from ehlo.endpoint import read_server
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
 from ehlo.options import ConnectOptions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
 
+    from ehlo.endpoint import Endpoint
     from ehlo.message import Sendable
     from ehlo.options import Progress
     from ehlo.proxy_header import ProxyHeader
@@ -85,7 +86,9 @@ class Settings:
             raise InvalidInput(msg)
 
     @classmethod
-    def of(cls, server: str | Endpoint | InvalidInput, options: ConnectOptions) -> Settings:
+    def of(
+        cls, server: str | Endpoint | InvalidInput | TypeError, options: ConnectOptions
+    ) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
@@ -97,31 +100,33 @@ class Settings:
 
         Raises:
             InvalidInput: A value is wrong, or two contradict each other.
-            TypeError: There is no such option; a misspelt one must not be lost without a word.
+            TypeError: A value is of another type, or there is no such option: a misspelt one must
+                not be lost without a word.
         """
-        _refuse_unknown(options)
-        if isinstance(server, InvalidInput):
-            raise server
-        endpoint = Endpoint.of(server)
-        tls = options.get("tls")
-        name = options.get("name")
-        context = options.get("ssl_context")
-        _require_context(context)
-        credentials = options.get("auth") or _from_url(endpoint)
-        if credentials is not None:
+        endpoint = read_server(server)
+        del server  # a URL may hold a password, and tracebacks show local variables
+        credentials = options.get("auth")
+        if credentials is not None:  # first of all: an error before this could show a password
             try:
                 require_credentials(credentials)
             except TypeError:
                 del credentials  # it may be a password, and tracebacks show local variables
                 options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
                 raise
+        _refuse_unknown(options)
+        if isinstance(endpoint, Exception):
+            raise endpoint
+        tls = options.get("tls")
+        name = options.get("name")
+        context = options.get("ssl_context")
+        _require_context(context)
         if name is not None:
             Ehlo(name)  # refuses what is no EHLO name
         cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))
         return cls(
             endpoint=endpoint,
             tls=endpoint.tls if tls is None else chosen(Tls, tls),
-            credentials=credentials,
+            credentials=_from_url(endpoint) if credentials is None else credentials,
             cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
             timeouts=options.get("timeouts") or Timeouts(),
             name=name,
@@ -131,7 +136,7 @@ class Settings:
             proxy_header=options.get("proxy_header"),
             transcript=options.get("transcript"),
             make_context=default_context if context is None else lambda: context,
-            server_hostname=options.get("server_hostname") or endpoint.host,
+            server_hostname=_hostname(options.get("server_hostname")) or endpoint.host,
         )
 
     def link(self, clock: Callable[[], float]) -> Link:
@@ -255,6 +260,13 @@ def _keywords(without: Collection[str]) -> tuple[str, ...]:
     for keyword in keywords:
         refuse_control_characters("an EHLO keyword", require_str("an EHLO keyword", keyword))
     return keywords
+
+
+def _hostname(name: str | None) -> str:
+    """Read the name that a certificate must be for: `ssl` would refuse it only when connected."""
+    if name is None:
+        return ""
+    return refuse_control_characters("server_hostname=", require_str("server_hostname=", name))
 
 
 def _refuse_unknown(options: ConnectOptions) -> None:

@@ -12,14 +12,13 @@ from typing_extensions import override
 
 from ehlo.sasl.identity import check_token, check_username, saslname
 from ehlo.sasl.mechanism import Mechanism
-from ehlo.secret import Mask
+from ehlo.secret import Mask, Secret, concealed
 from ehlo.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ehlo.sasl.mechanism import Channel, Exchange
-    from ehlo.secret import Secret
 
 __all__ = ["Bearer", "OAuthBearer", "XOAuth2", "read_error"]
 
@@ -27,16 +26,17 @@ _ERROR_MAX: Final = 16_384
 _HOST: Final = re.compile("[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Bearer(Mechanism):
     """What both have in common: a user name, a token, and an error that comes as a challenge.
 
     Attributes:
         username: The user whose mailbox it is.
-        token: The access token.
+        token: The access token; a text is wrapped in a `Secret` at once.
 
     Raises:
         InvalidInput: One of them is empty, or holds what would move the fields.
+        TypeError: One of them is no text.
     """
 
     NAME: ClassVar[str]
@@ -46,14 +46,15 @@ class Bearer(Mechanism):
     username: str
     token: Secret
 
-    def __post_init__(self) -> None:
-        """Refuse what the mechanisms cannot carry.
-
-        Raises:
-            InvalidInput: The user name or the token.
-        """
-        check_username(self.username)
-        check_token(self.token)
+    # Not the one that dataclass writes: its frame would show the text of a token.
+    def __init__(self, username: str, token: str | Secret) -> None:
+        token, fault = concealed("a token", token)
+        object.__setattr__(self, "username", username)
+        object.__setattr__(self, "token", token)
+        if fault:
+            raise TypeError(fault)
+        check_username(username)
+        check_token(token)
 
     @property
     @override
@@ -86,7 +87,7 @@ class Bearer(Mechanism):
         return b"auth=Bearer %b\x01\x01" % self.token.reveal().encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class OAuthBearer(Bearer):
     """OAUTHBEARER (RFC 7628).
 
@@ -105,7 +106,7 @@ class OAuthBearer(Bearer):
         return f"n,a={saslname(self.username)},\x01{host}{port}".encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class XOAuth2(Bearer):
     """XOAUTH2, the elder of the two, as Google and Microsoft describe it.
 

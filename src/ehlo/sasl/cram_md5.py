@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CramMd5"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class CramMd5(PasswordMechanism):
     """CRAM-MD5 (RFC 2195).
 

@@ -17,7 +17,7 @@ from ehlo.sasl.login import Login
 from ehlo.sasl.mechanism import Mechanism
 from ehlo.sasl.plain import Plain
 from ehlo.sasl.scram import Scram, ScramHash, ScramPlus
-from ehlo.secret import Secret
+from ehlo.secret import Secret, concealed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -82,7 +82,7 @@ class Password(Credentials):
 
     def __init__(self, username: str, password: str | Secret) -> None:
         # A traceback with locals must not show the text: from here on there is only the secret.
-        password, fault = _concealed("a password", password)
+        password, fault = concealed("a password", password)
         # Set before anything is refused: a traceback with locals shows this object as well.
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "password", password)
@@ -175,7 +175,7 @@ class OAuth2:
 
     def __init__(self, username: str, token: Token | TokenCallback) -> None:
         callback = token if callable(token) else None
-        token, fault = (_NOTHING, "") if callable(token) else _concealed("a token", token)
+        token, fault = (_NOTHING, "") if callable(token) else concealed("a token", token)
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "token", None if callback else token)
         object.__setattr__(self, "callback", callback)
@@ -262,19 +262,10 @@ def as_token(token: object) -> Secret:
     Raises:
         TypeError: It is something else; the message names its type, not the value.
     """
-    token, fault = _concealed("a token", token)
+    token, fault = concealed("a token", token)
     if fault:
         raise TypeError(fault)
     return token
-
-
-def _concealed(what: str, value: object) -> tuple[Secret, str]:
-    """Return a value as a secret, and what is wrong with it; no exception has it in its frames."""
-    if isinstance(value, Secret):
-        return value, ""
-    if isinstance(value, str):
-        return Secret(value), ""
-    return _NOTHING, f"{what} is a str or a Secret, not {type(value).__name__}"
 
 
 _NOTHING: Final = Secret("")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Login"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Login(PasswordMechanism):
     """LOGIN (draft-murchison-sasl-login).
 

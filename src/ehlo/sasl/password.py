@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from ehlo.sasl.identity import check_identity
 from ehlo.sasl.mechanism import Mechanism
-
-if TYPE_CHECKING:
-    from ehlo.secret import Secret
+from ehlo.secret import Secret, concealed
 
 __all__ = ["PasswordMechanism"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class PasswordMechanism(Mechanism):
     """A mechanism with a user name and a password.
 
     Attributes:
         username: The user name.
-        password: Its password.
+        password: Its password; a text is wrapped in a `Secret` at once.
+
+    Raises:
+        InvalidInput: The user name or the password is empty or holds a control character.
+        TypeError: One of them is no text.
     """
 
     username: str
     password: Secret
 
-    def __post_init__(self) -> None:
-        """Refuse what no mechanism can carry.
-
-        Raises:
-            InvalidInput: The user name or the password is empty or holds a control character.
-        """
-        check_identity(self.username, self.password)
+    # Not the one that dataclass writes: its frame would show the text of a password.
+    def __init__(self, username: str, password: str | Secret) -> None:
+        password, fault = concealed("a password", password)
+        object.__setattr__(self, "username", username)
+        object.__setattr__(self, "password", password)
+        if fault:
+            raise TypeError(fault)
+        check_identity(username, password)
 
     @property
     @override

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Plain"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Plain(PasswordMechanism):
     """PLAIN (RFC 4616).
 

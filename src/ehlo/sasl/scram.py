@@ -16,7 +16,7 @@ from ehlo.sasl.digests import Digest, hashed, keyed, same, stretched
 from ehlo.sasl.identity import check_identity, saslname
 from ehlo.sasl.mechanism import Accepted, BadChallenge, Mechanism, ServerUnproven
 from ehlo.sasl.preparation import Unassigned, prepared, saslprep
-from ehlo.secret import Secret
+from ehlo.secret import Secret, concealed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,7 +57,7 @@ class ScramHash(StrEnum):
         return Digest[self.name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Scram(Mechanism):
     """SCRAM without channel binding (RFC 5802).
 
@@ -67,27 +67,35 @@ class Scram(Mechanism):
 
     Attributes:
         username: The user name.
-        password: Its password.
+        password: Its password; a text is wrapped in a `Secret` at once.
         hash: The hash function: a `ScramHash` or its string.
 
     Raises:
         InvalidInput: User name or password cannot be prepared (SASLprep, RFC 4013).
+        TypeError: One of them is no text.
     """
 
     username: str
     password: Secret
     hash: ScramHash = ScramHash.SHA_256
 
-    def __post_init__(self) -> None:
-        """Refuse what the mechanism cannot carry.
-
-        Raises:
-            InvalidInput: The user name or the password cannot be prepared.
-        """
-        object.__setattr__(self, "hash", chosen(ScramHash, self.hash))
-        check_identity(self.username, self.password)
-        prepared("the user name", Secret(self.username), Unassigned.ALLOWED)
-        prepared("the password", self.password)
+    # Not the one that dataclass writes: its frame would show the text of a password.
+    def __init__(
+        self,
+        username: str,
+        password: str | Secret,
+        hash: ScramHash = ScramHash.SHA_256,  # noqa: A002 - as the field is called
+    ) -> None:
+        password, fault = concealed("a password", password)
+        object.__setattr__(self, "username", username)
+        object.__setattr__(self, "password", password)
+        object.__setattr__(self, "hash", hash)
+        if fault:
+            raise TypeError(fault)
+        object.__setattr__(self, "hash", chosen(ScramHash, hash))
+        check_identity(username, password)
+        prepared("the user name", Secret(username), Unassigned.ALLOWED)
+        prepared("the password", password)
 
     @property
     @override
@@ -134,7 +142,7 @@ class Scram(Mechanism):
         return ("y,," if could_bind and not may_bind else "n,,"), b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class ScramPlus(Scram):
     """SCRAM bound to the TLS connection it is held on (RFC 5802 section 6).
 

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+import ehlo.asyncio
+import ehlo.blocking
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.content import Octets
@@ -18,6 +20,7 @@ from ehlo.runtime.session_facts import SessionFacts
 from ehlo.sasl import Password
 from ehlo.timeouts import Timeouts
 from ehlo.transcript import Transcript
+from support.frames import assert_hidden, shown
 
 SERVER = "smtp://mx.example.com"
 ADA = Password("ada", "tanstaaf")
@@ -322,3 +325,47 @@ def test_session_facts() -> None:
 def test_an_option_that_there_is_not() -> None:
     with pytest.raises(TypeError, match="there is no option 'timeout'; there are auth, "):
         settings(timeout=5)
+
+
+@pytest.mark.parametrize("connect", [ehlo.blocking.connect, ehlo.asyncio.connect, settings])
+@pytest.mark.parametrize(
+    "server", [b"smtp://ada:hunter2@mx", bytearray(b"smtp://ada:hunter2@mx"), ["ada:hunter2@mx"]]
+)
+def test_a_server_of_another_type_is_not_shown(connect: Any, server: Any) -> None:  # A8
+    with pytest.raises(TypeError, match="a server is a URL or") as caught:
+        connect(server)
+    assert_hidden("hunter2", shown(caught.value))
+
+
+@pytest.mark.parametrize("auth", ["", b"", (), {}, 0, False])
+@pytest.mark.parametrize("server", [SERVER, "smtp://ada:hunter2@mx.example.com"])
+def test_what_is_empty_is_not_taken_for_no_credentials(server: str, auth: Any) -> None:  # L3
+    with pytest.raises(TypeError, match=r"auth= is an ehlo\.Password"):
+        settings(server, auth=auth)
+
+
+@pytest.mark.parametrize("wrong", [{"ssl_context": 5}, {"no_such_option": 5}, {"tls": "maybe"}])
+def test_a_password_for_credentials_is_not_shown_by_another_error(  # A8
+    wrong: dict[str, Any],
+) -> None:
+    with pytest.raises(TypeError, match=r"auth= is an ehlo\.Password") as caught:
+        ehlo.blocking.connect(SERVER, auth="hunter2", **wrong)  # type: ignore[arg-type]
+    assert_hidden("hunter2", shown(caught.value))
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\r\nb", "\ud800"])
+def test_a_name_for_the_certificate_holds_no_control_characters(name: str) -> None:
+    with pytest.raises(InvalidInput, match="server_hostname= holds the control character"):
+        settings(server_hostname=name)
+
+
+@pytest.mark.parametrize("name", [5, 0, b"mx.example.com", b""])
+def test_a_name_for_the_certificate_is_a_text(name: Any) -> None:
+    with pytest.raises(TypeError, match=r"server_hostname= is a str, not (int|bytes)"):
+        settings(server_hostname=name)
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_the_certificate_is_for_the_host_unless_it_is_said(name: Any) -> None:
+    assert settings(server_hostname=name).server_hostname == "mx.example.com"
+    assert settings(server_hostname="other.example").server_hostname == "other.example"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,19 @@ import pytest
 from typing_extensions import override
 
 from ehlo import Anonymous, BadChallenge, Channel, External, InvalidInput, Secret
-from ehlo.sasl import CramMd5, Exchange, Login, Mechanism, Plain, Scram, ScramPlus
+from ehlo.sasl import (
+    CramMd5,
+    Exchange,
+    Login,
+    Mechanism,
+    OAuthBearer,
+    Plain,
+    Scram,
+    ScramPlus,
+    XOAuth2,
+)
 from ehlo.sasl.digests import Digest, is_available
+from support.frames import assert_hidden, shown
 from support.hostile import CONTROL_CHARACTERS, code_point
 from support.pickling import pickled
 
@@ -185,3 +197,31 @@ def test_a_channel_shows_no_bindings() -> None:
     channel = Channel(bindings={"tls-exporter": b"binding"}, make_nonce=lambda: "nonce")
     assert "binding" not in repr(channel)
     assert hash(channel) == hash(Channel(make_nonce=channel.make_nonce))
+
+
+BEARERS: list[Any] = [OAuthBearer, XOAuth2]
+
+
+@pytest.mark.parametrize("make", [*NAMES, *BEARERS])
+def test_a_text_is_a_secret_at_once(make: Any) -> None:  # A8
+    assert make("ada", "hunter2") == make("ada", PASSWORD)
+    assert_hidden("hunter2", make("ada", "hunter2"))
+    assert make("ada", "hunter2").hidden == (PASSWORD,)
+
+
+@pytest.mark.parametrize("make", [*NAMES, *BEARERS])
+@pytest.mark.parametrize("secret", ["hunter2\0", b"hunter2", ["hunter2"], None])
+def test_a_wrong_secret_is_shown_nowhere(make: Any, secret: Any) -> None:  # A8
+    with pytest.raises((InvalidInput, TypeError)) as caught:
+        make("ada", secret)
+    assert isinstance(caught.value, InvalidInput) is isinstance(secret, str)
+    assert_hidden("hunter2", shown(caught.value))
+    # What dataclass writes has a frame as well, in no file.
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "<string>" not in [frame.filename for frame in report.stack]
+
+
+def test_a_wrong_hash_shows_no_password() -> None:  # A8
+    with pytest.raises(InvalidInput) as caught:
+        Scram("ada", "hunter2", "SHA-3")  # type: ignore[arg-type]
+    assert_hidden("hunter2", shown(caught.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -19,7 +20,9 @@ from ehlo import (
 from ehlo.commands import Mail, Noop
 from ehlo.content import Octets
 from ehlo.dialogues import (
+    AsyncSource,
     Dialogue,
+    Fetch,
     Flush,
     Opening,
     Receive,
@@ -219,3 +222,23 @@ def test_a_refusal_in_the_middle_of_a_group() -> None:
     connection, server = opened(answering({"MAIL": Reply.of(550)}))
     talk = converse(perform(connection, Mail(None)), connection, server)
     assert talk.result.code == 550
+
+
+class Suspended:
+    """Waits for an event loop."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+def test_a_source_that_waits_for_something_waits_for_ever() -> None:
+    async def items() -> AsyncIterator[int]:
+        await Suspended()
+        yield 1
+
+    def fetching() -> Dialogue[None]:
+        yield Fetch(AsyncSource(items()))
+
+    connection, server = opened()
+    with pytest.raises(RuntimeError, match="there is no event loop in this room"):
+        converse(fetching(), connection, server)

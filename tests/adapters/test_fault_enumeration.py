@@ -6,9 +6,7 @@ written down here of what can be known where a reply is lost.
 
 from __future__ import annotations
 
-import gc
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,18 +76,7 @@ OPEN_AND_SILENT: Final[dict[str, Answer]] = {
 FAULTS: Final = {**LOSSY, **SILENT, **REFUSALS, **CLOSING, **OPEN, **OPEN_AND_SILENT}
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a socket or a thread behind."""
-    gc.freeze()
-    threads = set(threading.enumerate())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    gc.unfreeze()
-    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
-    assert set(threading.enumerate()) <= threads
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
 # -- One run -------------------------------------------------------------------------------------

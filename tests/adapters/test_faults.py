@@ -1,12 +1,10 @@
 """What goes wrong on real sockets, in both adapters: nothing stays behind, nothing is believed."""
 
 import asyncio
-import gc
 import select
 import signal
 import socket
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -42,16 +40,7 @@ def impatient(command: str) -> ehlo.Timeouts:
     return ehlo.Timeouts(**{FIELDS.get(command, command.lower()): 0.05})
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a socket or a thread behind."""
-    threads = set(threading.enumerate())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
-    assert set(threading.enumerate()) <= threads
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
 # -- STARTTLS injection (L1) ---------------------------------------------------------------------

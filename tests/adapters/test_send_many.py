@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
-import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import aclosing
 from typing import Any, Final
@@ -36,18 +34,7 @@ LEVELS: Final = ("none", "transaction", "continuous")
 Pair = tuple[bytes, ehlo.Envelope]
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a socket or a thread behind."""
-    gc.freeze()
-    threads = set(threading.enumerate())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    gc.unfreeze()
-    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
-    assert set(threading.enumerate()) <= threads
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
 def content(number: int) -> bytes:

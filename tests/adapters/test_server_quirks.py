@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gc
 import re
 import threading
-import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,18 +39,7 @@ PLAIN: Final = b"Subject: Notes\r\n\r\nPlain words.\r\n"
 USERS: Final = {"ada": "tanstaaf"}
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a socket or a thread behind."""
-    gc.freeze()
-    threads = set(threading.enumerate())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    gc.unfreeze()
-    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
-    assert set(threading.enumerate()) <= threads
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
 def test_every_quirk_is_tested_here() -> None:

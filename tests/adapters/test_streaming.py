@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import os
 import socket
 import ssl
 import threading
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,18 +37,7 @@ LARGE: Final = HEADER + LINES
 """Several pieces of every kind."""
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a socket or a thread behind."""
-    gc.freeze()
-    threads = set(threading.enumerate())
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    gc.unfreeze()
-    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
-    assert set(threading.enumerate()) <= threads
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
 def cut(octets: bytes, size: int) -> list[bytes]:

@@ -6,7 +6,6 @@ import email
 import email.message
 import email.policy
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.utils import getaddresses
@@ -174,12 +173,13 @@ def test_no_control_character_gets_into_a_header(before: str, bad: str, after: s
 
 @given(TEXTS, TEXTS, LISTS)
 def test_what_is_refused_is_refused_when_it_is_given(name: str, value: str, people: str) -> None:
-    with suppress(InvalidInput):
+    try:
         message = Message(
             from_="a@b", to="c@d", headers=[(name, value), ("Errors-To", people)], message_id=value
         )
-        with suppress(InvalidInput):
-            checked(octets_of(message))
+    except InvalidInput:
+        return
+    checked(octets_of(message))
 
 
 # --- lists of mailboxes ---------------------------------------------------------------------------

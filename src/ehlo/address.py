@@ -130,7 +130,9 @@ class Address:
     _at: int
 
     def __init__(self, spec: str) -> None:
-        _set(self, "spec", spec if type(spec) is str else require_str("an address", spec))
+        _set(self, "spec", spec)  # before anything is refused: a traceback may show it
+        if type(spec) is not str:
+            require_str("an address", spec)
         at = spec.find("@")
         is_usual = at <= LOCAL_PART_MAX and len(spec) <= PATH_MAX and _USUAL_RE.fullmatch(spec)
         _set(self, "_at", at if is_usual else _check(spec))

@@ -111,13 +111,16 @@ class Endpoint:
         fault = ""
         if password is not None:
             password, fault = concealed("a password", password)
-        object.__setattr__(self, "password", password)
-        if fault:
-            raise TypeError(fault)
+        # All is there before anything is refused: a report that shows local variables shows `self`.
         object.__setattr__(self, "host", host)
         object.__setattr__(self, "port", port)
         object.__setattr__(self, "path", path)
+        object.__setattr__(self, "tls", tls)
         object.__setattr__(self, "username", username)
+        object.__setattr__(self, "password", password)
+        object.__setattr__(self, "protocol", protocol)
+        if fault:
+            raise TypeError(fault)
         object.__setattr__(self, "tls", chosen(Tls, tls))
         object.__setattr__(self, "protocol", chosen(Protocol, protocol))
         self._check()

@@ -66,9 +66,10 @@ class DeliverBy:
     def __init__(
         self, seconds: int | timedelta, mode: ByMode | str, *, trace: bool = False
     ) -> None:
+        for name, value in {"seconds": seconds, "mode": mode, "trace": trace}.items():
+            object.__setattr__(self, name, value)  # before anything is refused: tracebacks show it
         object.__setattr__(self, "seconds", _checked("the time of BY", seconds))
         object.__setattr__(self, "mode", chosen(ByMode, require_str("a ByMode", mode).upper()))
-        object.__setattr__(self, "trace", trace)
         if self.mode is ByMode.RETURN and self.seconds <= 0:
             msg = "the time of BY is positive if the message is to be returned behind it"
             raise InvalidInput(msg)

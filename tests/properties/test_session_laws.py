@@ -146,7 +146,9 @@ def test_any_octets_at_all(octets: bytes, end: bool) -> None:
     opening = Opening(name="client.example.org", tls=Tls.STARTTLS_IF_OFFERED)
     connection = Connection()
     meet = saying(connection, [octets], end)
-    run(open_session(connection, opening), connection, meet)
+    result = run(open_session(connection, opening), connection, meet)
+    assert result is None or isinstance(result, SMTPError)
+    assert connection.is_over or connection.is_settled
 
 
 # -- Cuts ------------------------------------------------------------------------------------------

@@ -60,6 +60,9 @@ class Attachment:
         filename: str,
         content_type: str | None = None,
     ) -> None:
+        # Before anything is refused: a traceback may show it.
+        for name, value in {"content": b"", "filename": filename, "content_type": ""}.items():
+            object.__setattr__(self, name, value)
         octets = _octets(content)
         _check_filename(filename)
         if content_type is None:

@@ -138,11 +138,11 @@ class InTurn:
     answers: tuple[OneAnswer, ...]
 
     def __init__(self, *answers: OneAnswer) -> None:
+        object.__setattr__(self, "answers", answers)  # before: a traceback may show it
         if not answers:
             raise TypeError("InTurn needs an answer at least")
         for answer in answers:
             _check_steps("InTurn has", answer)
-        object.__setattr__(self, "answers", answers)
 
 
 Answer: TypeAlias = OneAnswer | InTurn

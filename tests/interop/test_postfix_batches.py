@@ -154,7 +154,7 @@ def arrived(maildir: Path, message_id: str, timeout: float = 20) -> Path:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ["blocking", "asyncio"])
 def test_a_large_attachment_takes_little_memory(name: str, servers: Servers) -> None:
-    """200 MiB from a generator: the process never has 64 MiB."""
+    """C5: 200 MiB from a generator; the process never has 64 MiB."""
     message_id = f"<{uuid.uuid4().hex}@example.org>"
     command = [sys.executable, "-c", textwrap.dedent(STREAM), name, url(servers), message_id]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)

@@ -139,12 +139,10 @@ class Batch(Generic[_T]):
         check_depth(depth)
         is_ready = connection.state is State.READY and connection.is_settled
         if not (is_ready or connection.is_over):
-            is_due = connection.state is State.READY
-            why = (
-                "replies are due" if is_due else f"the session is in state {connection.state.name}"
-            )
-            msg = f"no batch can begin: {why}"
-            raise LocalProtocolError(msg, phase=Phase.MAIL)
+            why = f"the session is in state {connection.state.name}"
+            if connection.state is State.READY:
+                why = "replies are due"
+            raise LocalProtocolError(f"no batch can begin: {why}", phase=Phase.MAIL)
         self.connection = connection
         self.pipelining = pipelining
         self._source = source

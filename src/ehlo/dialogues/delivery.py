@@ -1,8 +1,9 @@
-"""One message under way: what was said of it, what was heard, and what that means.
+"""One message under way: what was said of it, and what was heard.
 
 A delivery has two halves. `say` sends: the envelope, and the content as soon as the server may have
 it. `hear` takes the replies that are still due then. Between the two the next delivery may begin to
-say its own: that is all there is to pipelining across transactions.
+say its own: that is all there is to pipelining across transactions. What the replies mean is told
+by `Answers`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ehlo.commands import Bdat, Body, Data, Rset
 from ehlo.content import Octets
+from ehlo.dialogues.answers import Answers
 from ehlo.dialogues.content import ContentSender, send_at_once
 from ehlo.dialogues.exchange import (
     GROUP_MAX,
@@ -22,18 +24,10 @@ from ehlo.dialogues.exchange import (
     send,
 )
 from ehlo.dialogues.needs import RECEIVE
-from ehlo.dialogues.planning import Plan
-from ehlo.dialogues.verdicts import (
-    content_refused,
-    recipients_refused,
-    sender_refused,
-    split,
-    unknown,
-)
+from ehlo.dialogues.verdicts import split, unknown
 from ehlo.errors import (
     ConnectionLost,
     LocalProtocolError,
-    RecipientsRefused,
     RemoteProtocolError,
     SMTPError,
     Timeout,
@@ -41,24 +35,21 @@ from ehlo.errors import (
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import NEED_DATA, ReplyReceived, State
-from ehlo.receipt import Receipt, Timings
 from ehlo.wire import PIECE, Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ehlo.address import Address
     from ehlo.commands import Command
     from ehlo.dialogues.needs import Dialogue
     from ehlo.dialogues.transaction import Transaction
     from ehlo.protocol import Connection
-    from ehlo.reply import Reply
+    from ehlo.receipt import Receipt
 
 __all__ = ["Delivery"]
 
 _RSET: Final = Rset()
 _DATA: Final = Data()
-_REFUSALS: Final = 400
 _OPEN: Final = frozenset({State.MAIL, State.RCPT, State.CHUNKS, State.FAILED})
 
 
@@ -67,7 +58,7 @@ def nobody() -> Dialogue[None]:
     yield from ()
 
 
-class Delivery:
+class Delivery(Answers):
     """One transaction on one Connection.
 
     Args:
@@ -84,48 +75,14 @@ class Delivery:
         is_first: Whether the Connection had no transaction before it.
     """
 
-    __slots__ = (
-        "_begun",
-        "_connection",
-        "_end",
-        "_ended",
-        "_has_refusal",
-        "_heard",
-        "_is_alone",
-        "_message_id",
-        "_plan",
-        "_replies",
-        "_resets",
-        "_said",
-        "_sender",
-        "_size",
-        "_wanted",
-        "is_first",
-        "rides",
-        "transaction",
-    )
+    __slots__ = ("_is_alone", "_size", "is_first", "rides")
 
     def __init__(self, connection: Connection, transaction: Transaction) -> None:
-        plan = Plan.of(connection, transaction)
-        self.transaction = transaction
+        super().__init__(connection, transaction)
         self.is_first = not connection.transactions
-        self.rides = rides = connection.awaited is not None
-        self._connection = connection
-        self._plan = plan
-        self._is_alone = not rides  # whether all replies that are due are its own
-        # RFC 3030 section 2: behind a chunk that fails nothing but RSET has a meaning, and whether
-        # the one before this fails is not known yet.
-        self._resets = connection.projected_state is not State.READY or (
-            rides and plan.framing is not Framing.DATA
-        )
-        self._replies: list[Reply] = []  # to all that was said, oldest first
+        self.rides = connection.awaited is not None
+        self._is_alone = not self.rides  # whether all replies that are due are its own
         self._size = 0  # of the envelope, in commands
-        self._said = 0  # commands that are answered before the end of the content is
-        self._end = 0  # where the end of the content stands in the stream; 0: not queued
-        self._has_refusal = False
-        self._sender: ContentSender | None = None
-        self._message_id = transaction.message_id
-        self._begun = self._wanted = self._ended = self._heard = 0.0
 
     def run(self) -> Dialogue[Receipt]:
         """Say and hear everything, and leave the Connection idle or over.
@@ -338,7 +295,7 @@ class Delivery:
         try:
             while (event := connection.next_event()) is not NEED_DATA:
                 if isinstance(event, ReplyReceived):
-                    self._note(event.reply)
+                    self._note([event.reply])
         except RemoteProtocolError as exc:
             exc.phase = Phase.CONTENT
             raise
@@ -374,10 +331,7 @@ class Delivery:
                 replies = self._connection.next_replies(missing)
                 if not replies:
                     return self._take_event()
-                self._replies += replies
-                for reply in replies:
-                    if reply.code >= _REFUSALS:
-                        self._has_refusal = True
+                self._note(replies)
                 if len(replies) == missing and is_smtp:
                     break
         except RemoteProtocolError as exc:
@@ -399,24 +353,6 @@ class Delivery:
         connection.next_event()  # the end of the connection, or garbage, which it raises
         raise lost(connection, phase, awaited)
 
-    def _missing(self) -> int:
-        """Return how many replies are due to this delivery, so far as it was said."""
-        due = self._said if self._sender is None else self._before_end
-        if self._end:
-            is_smtp = self._connection.protocol is Protocol.SMTP
-            due += 1 if is_smtp or len(self._replies) < due else max(len(self._takers()), 1)
-        return due - len(self._replies)
-
-    @property
-    def _before_end(self) -> int:
-        """How many replies come before those to the end of the content."""
-        return self._said + (0 if self._sender is None else self._sender.chunks)
-
-    @property
-    def _finals(self) -> list[Reply]:
-        """The replies to the end of the content."""
-        return self._replies[self._before_end :]
-
     def _phase(self) -> Phase:
         awaited = self._connection.awaited
         if awaited is None:
@@ -425,63 +361,7 @@ class Delivery:
             return Phase.QUIT
         return phase_of(awaited.verb)
 
-    def _note(self, reply: Reply) -> None:
-        self._replies.append(reply)
-        if reply.code >= _REFUSALS:
-            self._has_refusal = True
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the server has said anything to it."""
-        return bool(self._replies or self._finals)
-
-    def _takers(self) -> tuple[Address, ...]:
-        """Return the recipients that RCPT was accepted for."""
-        return split(self._rcpts())[0]
-
-    def _rcpts(self) -> dict[Address, Reply]:
-        """Return the replies to RCPT, so far as they have come."""
-        first = 2 if self._resets else 1
-        recipients = self.transaction.envelope.recipients
-        return dict(zip(recipients, self._replies[first:], strict=False))
-
     # -- What it means ----------------------------------------------------------------------------
-
-    def result(self) -> Receipt:
-        """Return the receipt of a delivery that is complete.
-
-        Returns:
-            The receipt.
-
-        Raises:
-            Refused: The server refused the message.
-        """
-        connection, envelope = self._connection, self.transaction.envelope
-        accepted = envelope.recipients
-        refused: dict[Address, Reply] = {}
-        finals: dict[Address, Reply] = {}
-        reply = self._replies[-1]
-        refusal = self._refusal()
-        if refusal is not None and not refusal.delivered:
-            raise refusal
-        if self._has_refusal:
-            accepted, refused = split(self._rcpts())
-        if connection.protocol is Protocol.LMTP:
-            finals = dict(zip(self._takers(), self._finals, strict=False))
-            accepted, late = split(finals)
-            refused = {**refused, **late}
-            reply = self._final_reply()
-        timings, tls, name = self._timings(), connection.tls, self._message_id
-        receipt = Receipt(envelope, reply, accepted, refused, name, finals, timings, tls)
-        if isinstance(refusal, RecipientsRefused):  # of some alone, and too late to abort
-            refusal.receipt = receipt
-            raise refusal
-        return receipt
-
-    def _final_reply(self) -> Reply:
-        """Return the reply that stands for all: the last positive one of several."""
-        finals = self._finals
-        return next((reply for reply in reversed(finals) if reply.is_positive), finals[-1])
 
     def resolved(self, trouble: SMTPError) -> SMTPError | None:
         """Return what a trouble of the connection means for this message.
@@ -540,63 +420,6 @@ class Delivery:
         elif not self._end and self._is_alone:
             self._take_unasked()
 
-    def _raise_refusal(self) -> None:
-        refusal = self._refusal()
-        if refusal is not None:
-            raise refusal
-
-    def _refusal(self) -> SMTPError | None:
-        """Return how the server has refused the message, so far as its replies have come."""
-        return self._found_refusal() if self._has_refusal else None
-
-    def _found_refusal(self) -> SMTPError | None:
-        replies = self._replies[: self._before_end]
-        first = 1 if self._resets else 0
-        if len(replies) <= first:
-            return self._final_refusal()
-        if not replies[first].is_positive:
-            return sender_refused(self._plan.mail, replies[first])
-        behind = first + 1 + len(self._plan.rcpts)
-        refused = self._recipients_refused(is_complete=len(replies) >= behind)
-        if refused is not None:
-            return refused
-        data = self._plan.framing is Framing.DATA
-        for reply in replies[behind:]:
-            if data and not reply.is_intermediate:
-                return content_refused(reply, Phase.DATA, "DATA")
-            if not data and not reply.is_positive:
-                return content_refused(reply, Phase.CONTENT, "BDAT")
-        return self._final_refusal()
-
-    def _recipients_refused(self, *, is_complete: bool) -> SMTPError | None:
-        rcpts = self._rcpts()
-        if all(reply.is_positive for reply in rcpts.values()):
-            return None
-        if not is_complete and not any(reply.closes_session for reply in rcpts.values()):
-            return None  # the rest may be accepted yet
-        return recipients_refused(rcpts, self.transaction.on_refusal, Phase.RCPT)
-
-    def _final_refusal(self) -> SMTPError | None:
-        finals = self._finals
-        if not finals:
-            return None
-        if self._end and self._connection.protocol is Protocol.LMTP:
-            return self._late_refusal(finals)
-        if finals[0].is_positive:
-            return None
-        is_data = self._plan.framing is Framing.DATA
-        if self._end:
-            return content_refused(finals[0], Phase.END_OF_CONTENT, "." if is_data else "BDAT")
-        return content_refused(finals[0], Phase.CONTENT, "DATA" if is_data else "BDAT")
-
-    def _late_refusal(self, finals: list[Reply]) -> SMTPError | None:
-        """Return what LMTP's final replies refuse, when all have come (RFC 2033 section 4.2)."""
-        takers = self._takers()
-        if len(finals) < len(takers):
-            return None
-        replies = dict(zip(takers, finals, strict=False))
-        return recipients_refused(replies, self.transaction.on_refusal, Phase.END_OF_CONTENT)
-
     # -- Leaving ----------------------------------------------------------------------------------
 
     def withdraw(self) -> Dialogue[None]:
@@ -630,15 +453,3 @@ class Delivery:
             return
         connection.end_content()
         yield from receive_reply(connection)
-
-    # -- Times ------------------------------------------------------------------------------------
-
-    def _now(self) -> float:
-        clock = self.transaction.clock
-        return 0.0 if clock is None else clock()
-
-    def _timings(self) -> Timings | None:
-        if self.transaction.clock is None:
-            return None
-        begun, wanted, ended = self._begun, self._wanted, self._ended
-        return Timings(wanted - begun, ended - wanted, self._heard - ended)

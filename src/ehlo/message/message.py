@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from ehlo.address import Mailbox, MailboxLike
@@ -103,8 +103,8 @@ class Message:
         date: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        for field in fields(self):  # before anything is refused: a traceback may show it
-            object.__setattr__(self, field.name, None)
+        for name in Message.__slots__:  # before anything is refused: a traceback may show it
+            object.__setattr__(self, name, None)
         values = {
             "from_": mailboxes(from_),
             "to": mailboxes(to),

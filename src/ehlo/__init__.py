@@ -37,7 +37,20 @@ if TYPE_CHECKING:
         Timeout,
         TlsFailed,
     )
-    from ehlo.message import Attachment, Message, Sendable
+    from ehlo.message import (
+        Alternative,
+        Attachment,
+        AutoSubmitted,
+        Calendar,
+        Group,
+        MailingList,
+        Message,
+        MessageParts,
+        Resent,
+        Seal,
+        Sealed,
+        Sendable,
+    )
     from ehlo.options import ConnectOptions, Progress
     from ehlo.parameters import MailOptions, RcptOptions
     from ehlo.phase import Outcome, Phase
@@ -85,13 +98,22 @@ __all__ = [  # noqa: RUF022 - by topic
     # What is sent, and to whom
     "Address",
     "AddressLike",
+    "Alternative",
     "Attachment",
+    "AutoSubmitted",
+    "Calendar",
     "Envelope",
+    "Group",
     "Mailbox",
     "MailboxLike",
+    "MailingList",
     "Message",
+    "MessageParts",
     "Recipient",
     "RecipientLike",
+    "Resent",
+    "Seal",
+    "Sealed",
     "Sendable",
     "address_literal",
     # What a sender can ask for
@@ -197,7 +219,10 @@ _HOMES: Final = {
     "ehlo.dsn": "Notify OriginalRecipient Ret",
     "ehlo.endpoint": "Endpoint",
     "ehlo.envelope": "Envelope Recipient RecipientLike",
-    "ehlo.message": "Attachment Message Sendable",
+    "ehlo.message": (
+        "Alternative Attachment AutoSubmitted Calendar Group MailingList Message MessageParts "
+        "Resent Seal Sealed Sendable"
+    ),
     "ehlo.options": "ConnectOptions Progress",
     "ehlo.parameters": "MailOptions RcptOptions",
     "ehlo.phase": "Outcome Phase",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
-from ehlo.content import LineEnds, Octets
+from ehlo.commands import Body
+from ehlo.content import Formed, Octets
 from ehlo.errors import InvalidInput
+from ehlo.message.media_types import is_composite
 from ehlo.message.message import Message
 from ehlo.message.octets import looked_at, message_id_of
-from ehlo.message.streams import Readable, stream
-from ehlo.message.writing import new_message_id, write_message
+from ehlo.message.sealed import Sealed, sealed_content
+from ehlo.message.streams import stream
+from ehlo.message.writing import Stamps, Writing
 
 if TYPE_CHECKING:
     import email.message
@@ -18,18 +21,19 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from ehlo.content import Content
+    from ehlo.content import Content, Form
     from ehlo.envelope import Envelope
+    from ehlo.message.sources import Readable
 
 __all__ = ["Outgoing", "Sendable", "prepare"]
 
 Pieces: TypeAlias = "Readable | Iterable[bytes] | AsyncIterable[bytes]"
 """Octets that are read while they are sent."""
 Sendable: TypeAlias = (
-    "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview | Pieces"
+    "Message | Sealed | email.message.Message[Any, Any] | bytes | bytearray | memoryview | Pieces"
 )
-"""What can be sent: a `Message`, one of the standard library, or the octets of one: in memory, in a
-binary file that is open, or as an iterable or async iterable of pieces."""
+"""What can be sent: a `Message`, one of the standard library, a `Sealed` one, or the octets of one:
+in memory, in a binary file that is open, or as an iterable or async iterable of pieces."""
 
 
 class Outgoing(NamedTuple):
@@ -80,6 +84,9 @@ def prepare(
         return _octets(message, envelope)
     if isinstance(message, Message):
         return _built(message, envelope, now, make_id)
+    if isinstance(message, Sealed):
+        inner = prepare(message.message, envelope, now=now, make_id=make_id)
+        return inner._replace(content=sealed_content(inner.content, message.seals))
     if isinstance(message, bytearray | memoryview):
         return _octets(bytes(message), envelope)
     if _is_email(message):
@@ -103,20 +110,38 @@ def _built(
     make_id: Callable[[], str],
 ) -> Outgoing:
     envelope = envelope or message.envelope()
-    message_id = message.message_id or new_message_id(message.from_[0].address, make_id)
-    content = write_message(
-        message, date=message.date or now(), message_id=message_id, make_id=make_id
+    stamps = Stamps.of(message, now, make_id)
+    write = Writing(message, stamps, make_id).write
+    needs_smtputf8 = message.needs_smtputf8
+    files = message.files
+    if not files:
+        return Outgoing(envelope, Formed(write, message.body, needs_smtputf8), stamps.message_id)
+    sources = [file.source for file in files if not isinstance(file.source, bytes)]
+    content = Formed(
+        write,
+        message.body,
+        needs_smtputf8,
+        needs_eight_bit=any(
+            is_composite(file.content_type) and not (file.content or b"").isascii()
+            for file in files
+        ),
+        is_repeatable=all(source.is_repeatable for source in sources),
+        is_async=any(source.is_async for source in sources),
     )
-    return Outgoing(envelope, Octets(content, line_ends=LineEnds.CRLF), message_id)
+    return Outgoing(envelope, content, stamps.message_id)
 
 
 def _octets(
     octets: bytes, envelope: Envelope | None, seven_bit: Callable[[], bytes] | None = None
 ) -> Outgoing:
-    content = looked_at(octets)
-    if seven_bit is not None:
-        content = content._replace(seven_bit=lambda: looked_at(seven_bit()))
-    return Outgoing(_required(envelope), content, message_id_of(octets))
+    content, found = looked_at(octets), _required(envelope)
+    if seven_bit is None:
+        return Outgoing(found, content, message_id_of(octets))
+
+    def write(form: Form) -> Octets:
+        return looked_at(seven_bit()) if form.body is Body.SEVEN_BIT else content
+
+    return Outgoing(found, Formed(write), message_id_of(octets))
 
 
 def _stream(message: object, envelope: Envelope | None) -> Outgoing:

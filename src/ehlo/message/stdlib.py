@@ -32,9 +32,9 @@ from ehlo.message.header_source import (
     unfolded,
 )
 from ehlo.message.headers import LINE_MAX, address_groups, identifiers
+from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups
 from ehlo.message.octets import LINE_OCTETS_MAX
-from ehlo.message.writing import new_identifier, new_message_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable

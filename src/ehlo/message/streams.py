@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from ehlo.content import Stream
 from ehlo.message.octets import TextCheck, has_utf8_header, looked_at, message_id_of
+from ehlo.message.sources import Readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ehlo.content import Content, Piece
 
-__all__ = ["Readable", "stream"]
+__all__ = ["stream"]
 
 _READ: Final = 131_072
 _SMALL: Final = 131_072  # octets of a file that are rather kept in memory
 _HEADER: Final = 65_536  # how much of a file is kept to look at its header
-
-
-@runtime_checkable
-class Readable(Protocol):
-    """A binary file that is open for reading."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next octets, `size` at the most; none at the end."""
-        ...
 
 
 class _Seekable(Readable, Protocol):

@@ -1,0 +1,168 @@
+"""Where the octets of an attachment come from: memory, or what is read while they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast, runtime_checkable
+
+from ehlo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from pathlib import Path
+
+    from ehlo.content import Piece
+
+__all__ = ["SMALL", "Readable", "Source", "SourceLike", "read_all", "source_of"]
+
+SMALL: Final = 131_072
+"""Octets of a file that are rather kept in memory than read when they are sent."""
+_READ: Final = 131_072
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A binary file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next octets, `size` at the most; none at the end."""
+        ...
+
+
+class _Seekable(Readable, Protocol):
+    def tell(self) -> int: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+
+SourceLike: TypeAlias = "bytes | bytearray | memoryview | PathLike[str] | Readable | Iterable[Piece] | AsyncIterable[Piece]"  # noqa: E501
+"""What the octets of an attachment may be given as."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Octets that are read when they are sent.
+
+    Attributes:
+        begin: Begins to read.
+        size: How many octets there are; None if that is not known.
+        is_repeatable: Whether they can be read more than once.
+        is_async: Whether the pieces have to be awaited.
+    """
+
+    begin: Callable[[], Iterator[Piece] | AsyncIterator[Piece]]
+    size: int | None = None
+    is_repeatable: bool = False
+    is_async: bool = False
+
+
+def source_of(given: object, size: int | None = None) -> bytes | Source:
+    """Tell where octets come from.
+
+    A small file is read at once; so nothing is lost if it is gone when the message is sent.
+
+    Args:
+        given: Octets, a path, a binary file, or an iterable or async iterable of octets.
+        size: How many octets an iterable has, if its maker knows.
+
+    Returns:
+        The octets, or what reads them.
+
+    Raises:
+        InvalidInput: The size is not the one of what was given.
+        OSError: The file cannot be read.
+        TypeError: It is none of these.
+    """
+    match given:
+        case bytes() | bytearray() | memoryview():
+            source: bytes | Source = bytes(cast("Piece", given))
+        case _ if hasattr(given, "__fspath__"):
+            source = _of_path(cast("PathLike[str]", given))
+        case Readable():
+            source = _of_file(given)
+        case AsyncIterable():
+            pieces = cast("AsyncIterable[Piece]", given)
+            is_repeatable = not isinstance(given, AsyncIterator)
+            return Source(pieces.__aiter__, size, is_repeatable, is_async=True)
+        case Iterable() if not isinstance(given, str):
+            found = cast("Iterable[Piece]", given)
+            return Source(found.__iter__, size, is_repeatable=not isinstance(given, Iterator))
+        case _:
+            hint = ": encode it, or pass a pathlib.Path" if isinstance(given, str) else ""
+            msg = f"the content of an attachment is octets, not {type(given).__name__}{hint}"
+            raise TypeError(msg)
+    known = len(source) if isinstance(source, bytes) else source.size
+    if size is not None and known is not None and size != known:
+        raise InvalidInput(f"the content of the attachment has {known} octets, not {size}")
+    return source
+
+
+def read_all(source: bytes | Source, what: str) -> bytes:
+    """Return all octets of a source, now.
+
+    Args:
+        source: The source.
+        what: What has to be in memory, for the error.
+
+    Returns:
+        The octets.
+
+    Raises:
+        InvalidInput: It can be read only once, or only by awaiting.
+    """
+    if isinstance(source, bytes):
+        return source
+    if source.is_async or not source.is_repeatable:
+        raise InvalidInput(f"{what} is looked at before it is sent: pass its octets, or a path")
+    return b"".join(cast("Iterator[Piece]", source.begin()))
+
+
+def _of_path(given: PathLike[str]) -> bytes | Source:
+    from pathlib import Path  # noqa: PLC0415 - slow to import, and few need it
+
+    path = Path(given)
+    with path.open("rb") as file:
+        head = file.read(SMALL + 1)
+        if len(head) <= SMALL:
+            return head
+        size = file.seek(0, 2)
+    return Source(partial(_read_path, path), size, is_repeatable=True)
+
+
+def _read_path(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _read(file)
+
+
+def _of_file(file: Readable) -> bytes | Source:
+    seekable = getattr(file, "seekable", None)
+    if seekable is None or not seekable():
+        return Source(partial(_read, file))
+    known = cast("_Seekable", file)
+    start = known.tell()
+    size = known.seek(0, 2) - start
+    known.seek(start)
+    if size <= SMALL:
+        return b"".join(_read(file))
+    return Source(partial(_read_from, known, start), size, is_repeatable=True)
+
+
+def _read(file: Readable) -> Iterator[bytes]:
+    while piece := file.read(_READ):
+        yield _binary(piece)
+
+
+def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
+    # Sought for each piece: two messages under way may have the same file.
+    while file.seek(position) >= 0 and (piece := file.read(_READ)):
+        position += len(piece)
+        yield _binary(piece)
+
+
+def _binary(piece: object) -> bytes:
+    if not isinstance(piece, bytes):
+        raise TypeError("the file gives text: open it in binary mode")
+    return piece

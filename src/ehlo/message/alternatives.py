@@ -14,9 +14,7 @@ from ehlo.text import refuse_control_characters, require_str
 
 __all__ = ["Alternative", "Calendar", "checked_text"]
 
-_METHOD: Final = re.compile(
-    r"^METHOD(?:;[^:\r\n]*+)?:[ \t]*+([^\r\n]*?)[ \t]*$", re.IGNORECASE | re.MULTILINE
-)
+_METHOD: Final = re.compile(r"^METHOD(?:;[^:\r\n]*+)?:([^\r\n]*+)", re.IGNORECASE | re.MULTILINE)
 _METHOD_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _CHARSET: Final = re.compile(r';[ ]*+charset="?([^";]*)', re.IGNORECASE)
 
@@ -136,7 +134,7 @@ class Calendar:
 def _method(text: str, wanted: str | None) -> str:
     """Return the method, which the object and its media type have to agree in (RFC 6047 2.4)."""
     found = _METHOD.search(text)
-    said = found[1].upper() if found else ""
+    said = found[1].strip().upper() if found else ""
     if wanted is None and not said:
         raise InvalidInput("the invitation has no METHOD; without one it is a file like others")
     method = said if wanted is None else require_str("a method", wanted).upper()

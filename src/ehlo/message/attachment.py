@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Attachment"]
 
 _CONTENT_ID_MAX: Final = 200  # characters; the line it stands on has more to hold
-_CONTENT_ID: Final = re.compile(
-    r"[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]++@[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]++"
-)
+_ATOM: Final = r"[!#$%&'*+/0-9=?A-Z^_`a-z{|}~.-]++"
+_CONTENT_ID: Final = re.compile(rf"{_ATOM}(?:@{_ATOM})?+")  # Google's have no domain
 _NOT_IN_URL: Final = re.compile(r"[^A-Za-z0-9@._~!$&'*+=-]")
 
 
@@ -44,7 +43,8 @@ class Attachment:
         content_type: The media type, with parameters if it needs any: `text/csv; charset=utf-8`.
             None guesses it from the file name; `application/octet-stream` if that says nothing.
         content_id: The name by which HTML shows it, such as `logo@example.org`, with or without
-            angle brackets; see `url`.
+            angle brackets; see `url`. RFC 2045 section 7 wants one that no other message has, in a
+            domain; readers do not mind if it has none.
         size: How many octets there are, where that cannot be seen: for iterables and pipes. A size
             that is known lets the server refuse a message that is too large before it is sent.
 

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from ehlo.content import Stream
+from ehlo.content import Octets, Stream
 from ehlo.message.octets import TextCheck, has_utf8_header, looked_at, message_id_of
 from ehlo.message.sources import Readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ehlo.content import Content, Piece
+    from ehlo.content import Piece
 
 __all__ = ["stream"]
 
@@ -28,7 +28,7 @@ class _Seekable(Readable, Protocol):
     def seek(self, offset: int, /) -> int: ...
 
 
-def stream(source: object) -> tuple[Content, str | None]:
+def stream(source: object) -> tuple[Octets | Stream, str | None]:
     """Make content of what can be read piece by piece.
 
     A file that can be read again is read through once, so that its size and what it needs from the
@@ -78,7 +78,7 @@ def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
     yield from _read(file)
 
 
-def _scanned(file: _Seekable) -> tuple[Content, str | None]:
+def _scanned(file: _Seekable) -> tuple[Octets | Stream, str | None]:
     start = file.tell()
     scan = _Scan()
     small: list[bytes] | None = []

@@ -134,7 +134,7 @@ def test_a_text_that_is_utf_8_says_so(content: bytes, charset: str | None) -> No
     ],
     ids=str,
 )
-def test_what_is_no_attachment_is_refused(arguments: dict[str, str], why: str) -> None:
+def test_what_is_no_attachment_is_refused(arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         Attachment(b"\xff", **{"filename": "a", **arguments})
 

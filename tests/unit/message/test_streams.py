@@ -10,10 +10,11 @@ import pytest
 from typing_extensions import override
 
 from ehlo import Envelope
-from ehlo.content import Content, Octets, Stream
+from ehlo.content import Octets, Stream
 from ehlo.message import prepare
 from ehlo.message.octets import TextCheck, has_utf8_header, message_id_of, why_not_text
-from ehlo.message.streams import Readable, stream
+from ehlo.message.sources import Readable
+from ehlo.message.streams import stream
 from ehlo.wire import wire_size
 
 ENVELOPE = Envelope("ada@example.org", "bob@example.com")
@@ -49,7 +50,7 @@ def read(content: Content) -> bytes:
     return b"".join(pieces)
 
 
-def made(source: object) -> Content:
+def made(source: object) -> Octets | Stream:
     return stream(source)[0]
 
 

@@ -207,8 +207,11 @@ def address_groups(
 
 
 def _address_list(name: str, entries: Iterable[list[str]]) -> str:
-    first, *others = _listed(entries)
-    return fold(f"{name}: {first}", (f" {word}" for word in others), ENCODED_LINE_MAX)
+    words = _listed(entries)
+    if len(words) == 1:
+        return f"{name}: {words[0]}\r\n"
+    first, *others = words
+    return fold(f"{name}: {first}", [f" {word}" for word in others], ENCODED_LINE_MAX)
 
 
 def _listed(entries: Iterable[list[str]]) -> list[str]:

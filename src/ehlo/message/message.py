@@ -430,11 +430,6 @@ class Message:
         """Whether it has anything but its text, and HTML."""
         return bool(self.attachments or self.inline or self.alternatives or self.calendar)
 
-    @property
-    def has_more_fields(self) -> bool:
-        """Whether it has fields that few messages have."""
-        return bool(self.headers or self.mailing_list or next(self._written(), ""))
-
     def _written(self) -> Iterator[str]:
         """Name the fields that parameters fill, of those that may be in `headers` as well."""
         for name in _ALSO_FIELDS:

@@ -28,3 +28,24 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 """
 """An Ed25519 key: that of RFC 8032, section 7.1, test 1."""
+SHORT: Final = """\
+-----BEGIN RSA PRIVATE KEY-----
+MIIBygIBAAJhAN8R/JjarH/sV1KgRrdNh+tEK7HwIRCOg4wmLgK8eqnsr41lqAW8
+leAvNmCAhWHldJA5daMSM8+dY9pEgzMXhzvr5K/V5j7xvyOscAtcD6iAsDTktK2I
+fYDep0ZVP8DzowIDAQABAmBGUjFDLox6t1K/5W7lkjdq3063BXAm/AZURCT1D93L
+e6XL+WQCivTke3205k8mEWMa9kwB23/dqyDhMJbmvrOnQ+XLorNvWzJDndunB12G
+PDot23m3j/4SOOocOvt8GwECMQDx76+KrUCciw5tG/xU/gJuIPMp6/Kko391VRvu
+dEyMdgGhY9nhZ5YXZ1BesJbIvOECMQDsCY0YJxKCfHgRZX1othzLHzCTJDOD62W2
+K7iRpD+lHXYyFr4cjOJtl7NtZ2bpXQMCMQCKUgvd0FH5bjNQREjO2u7Owf3kQObY
+JDXyAjfW7Bz7zVf/SpQ+H7gbJ1E24eVDXWECMFxOG+RPG1j2DgpXkySI21e/2cIh
+DRhQzRThoisqfU036UoLRMtrePz8r0lgf4lROwIwK5Ecopu8tBt6l8NYSOTReqcl
+Uy11Makym82s3BeUThlx/vFtECUXH8TX1CRD7Q87
+-----END RSA PRIVATE KEY-----
+"""
+"""An RSA key of 768 bits."""
+SECRET_LINES: Final = (
+    "6SVbaLAE4SG5mLMueHlh4KXffEpuLEiNp9Ss3O4YfLiQpbRqE7Tm5SxKjvvQoZZe",
+    "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMRESsVpezJpGXA7rAMcrn9g",
+    "dEyMdgGhY9nhZ5YXZ1BesJbIvOECMQDsCY0YJxKCfHgRZX1othzLHzCTJDOD62W2",
+)
+"""Of each of them a line of which nothing stands in its public half, for the watch for secrets."""

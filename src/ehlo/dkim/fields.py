@@ -38,8 +38,8 @@ _NEVER: Final = {
     "dkim-signature": "a signature covers itself, and those of others may be reordered",
 }
 
-# RFC 5322 ftext; a semicolon would end the tag it stands in.
-_NAME: Final = re.compile(r"[!-9<-~]+")
+# RFC 5322 ftext, no more than a line of it; a semicolon would end the tag it stands in.
+_NAME: Final = re.compile(r"[!-9<-~]{1,76}")
 _FIELD: Final = re.compile(rb"[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+")
 _FIELD_NAME: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:")
 
@@ -163,9 +163,10 @@ def _counts(
     headers: tuple[str, ...], oversigning: Oversigning, fields: dict[str, list[bytes]]
 ) -> Iterator[tuple[str, int]]:
     """Yield how often each name is signed."""
+    more = oversigning is not Oversigning.NONE
     for name, listed in Counter(name.lower() for name in headers).items():
         count = len(fields.get(name, ()))
-        if name in _ONCE and (oversigning is Oversigning.ALL or (oversigning != "none" and count)):
+        if more and name in _ONCE and (count or oversigning is Oversigning.ALL):
             count += 1
         yield name, max(count, listed if listed > 1 else 0)
 

@@ -31,6 +31,10 @@ def _a_labels(what: str, name: str) -> str:
         raise InvalidInput(f"{what} {name!r} is no domain name: {exc}") from exc
 
 
+def _is_domain(name: str) -> bool:
+    return len(name) <= DNS_NAME_MAX and _DOMAIN.fullmatch(name) is not None
+
+
 def checked_domain(name: str) -> str:
     """Return the domain that signs, in A-labels (RFC 8616 section 4).
 
@@ -44,7 +48,7 @@ def checked_domain(name: str) -> str:
         InvalidInput: It is none.
     """
     domain = _a_labels("the domain", name)
-    if not _DOMAIN.fullmatch(domain):
+    if not _is_domain(domain):
         raise InvalidInput(f"the domain {name!r} is no domain name of two labels or more")
     return domain
 
@@ -100,7 +104,7 @@ def checked_identity(identity: str, domain: str) -> str:
     if local_part:
         Address(identity)
     own = _a_labels("the domain of the identity", name)
-    if not (_DOMAIN.fullmatch(own) and f".{own}".lower().endswith(f".{domain}".lower())):
+    if not (_is_domain(own) and f".{own}".lower().endswith(f".{domain}".lower())):
         raise InvalidInput(f"the identity {identity!r} is not in the domain {domain}")
     return f"{local_part}@{own}"
 

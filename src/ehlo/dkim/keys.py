@@ -16,6 +16,7 @@ from ehlo.secret import Secret, concealed
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 __all__ = ["RSA_BITS_MIN", "Algorithm", "SigningKey", "concealed_key", "read_key"]
 
@@ -114,27 +115,33 @@ def read_key(pem: Secret) -> SigningKey:
     """
     # Errors of the package are not passed on: their tracebacks would show its local variables.
     found = _read(pem)
-    if isinstance(found, str):
-        raise InvalidInput(found)
-    return found
+    key = found if isinstance(found, str) else _fit(found)
+    if isinstance(key, str):
+        raise InvalidInput(key)
+    return key
 
 
-def _read(pem: Secret) -> SigningKey | str:
-    """Return the key, or what is wrong with it."""
+def _read(pem: Secret) -> PrivateKeyTypes | str:
+    """Return a key of any kind, or why there is none."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import ed25519, rsa  # noqa: PLC0415
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
             load_pem_private_key,
         )
     except ImportError:
         return "signing by DKIM needs the package cryptography: install ehlo[dkim]"
     try:
-        key = load_pem_private_key(pem.reveal().encode(), None)
-    except TypeError:  # a password is asked for
+        return load_pem_private_key(pem.reveal().encode(), None)
+    except TypeError:  # it misses a password
         return "the private key is encrypted: decrypt it first, for example with openssl pkey"
     except (ValueError, UnsupportedAlgorithm):
         return "the private key is no private key in PEM"
+
+
+def _fit(key: PrivateKeyTypes) -> SigningKey | str:
+    """Return a key that DKIM knows, or why it is none."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa  # noqa: PLC0415
+
     match key:
         case rsa.RSAPrivateKey() if key.key_size < RSA_BITS_MIN:
             return f"an RSA key has {RSA_BITS_MIN} bits or more, not {key.key_size} (RFC 8301)"

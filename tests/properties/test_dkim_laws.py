@@ -1,0 +1,113 @@
+"""The laws of DKIM: what is built and signed verifies elsewhere, and what is altered does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ehlo import Attachment, Message, dkim
+from support import dkim_keys
+from support.dkim_verifiers import Verifier
+
+NOW = datetime(2024, 2, 29, 12, 30, 5, tzinfo=UTC)
+KEYS = {
+    dkim.Algorithm.RSA_SHA256: dkim_keys.RSA,
+    dkim.Algorithm.ED25519_SHA256: dkim_keys.ED25519,
+}
+WORDS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cs"]), max_size=12),
+    st.sampled_from(
+        ["   ", "a ", " a", "x" * 80, "b=", "; b=", "dkim-signature: b=x;", "=?utf-8?"]
+    ),
+)
+TEXTS = st.lists(WORDS, max_size=6).map("".join)
+BODIES = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+        st.sampled_from(["\r\n", "\n", "\r", ".", " \n", "\t", "From ", "--=_id", "x" * 1000]),
+    ),
+    max_size=8,
+).map("".join)
+MESSAGES: st.SearchStrategy[Message] = st.builds(
+    Message,
+    from_=st.just("ada@example.org"),
+    to=st.lists(st.tuples(TEXTS, st.just("bob@example.com")), min_size=1, max_size=9),
+    reply_to=st.just(()) | st.just("ada@example.org"),
+    subject=TEXTS,
+    text=st.none() | BODIES,
+    html=st.none() | BODIES,
+    attachments=st.lists(
+        st.builds(Attachment, st.binary(max_size=100), filename=st.just("a.bin")), max_size=2
+    ),
+    headers=st.lists(st.tuples(st.sampled_from(["X-A", "Comments"]), TEXTS), max_size=3),
+    date=st.just(NOW),
+)
+OPTIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "canonicalization": st.sampled_from(dkim.Canonicalization),
+        "oversigning": st.sampled_from(dkim.Oversigning),
+        "headers": st.lists(
+            st.sampled_from([*dkim.RECOMMENDED, "X-A", "Comments"]), max_size=30
+        ).map(lambda names: ["From", *names]),
+    }
+)
+
+
+def octets_of(message: Message) -> bytes:
+    return message.as_bytes(make_id=lambda: "id")
+
+
+def signers(verifier: Verifier, options: dict[str, Any]) -> list[dkim.Signer]:
+    own = {"domain": "example.org", "clock": lambda: 1_700_000_000.5}
+    return [
+        dkim.Signer(**own, **options, selector=algorithm.partition("-")[0], private_key=key)
+        for algorithm, key in KEYS.items()
+        if algorithm in verifier.algorithms
+    ]
+
+
+@given(message=MESSAGES, options=OPTIONS)
+def test_what_is_built_and_signed_verifies(
+    dkim_verifier: Verifier, message: Message, options: dict[str, Any]
+) -> None:
+    octets = octets_of(message)
+    keys = signers(dkim_verifier, options)
+    signed = octets
+    for sign in keys:
+        signed = sign(signed)
+    assert signed.isascii()
+    assert signed.endswith(octets)
+    assert max(map(len, signed.split(b"\r\n"))) <= 998
+    found = dkim_verifier.verify(signed, *keys)
+    assert found == [(sign.selector, True) for sign in reversed(keys)]
+
+
+@given(message=MESSAGES, options=OPTIONS, data=st.data())
+def test_what_is_altered_does_not(
+    dkim_verifier: Verifier, message: Message, options: dict[str, Any], data: st.DataObject
+) -> None:
+    octets = octets_of(message)
+    where = octets.index(b"\r\n\r\n") + 4
+    assume(octets[where:].strip())
+    keys = signers(dkim_verifier, options)
+    position = data.draw(
+        st.sampled_from([at for at in range(where, len(octets)) if octets[at] > 0x20])
+    )
+    other = b"!" if octets[position : position + 1] != b"!" else b"?"
+    for sign in keys:
+        signed = sign(octets)
+        at = len(signed) - len(octets) + position
+        altered = signed[:at] + other + signed[at + 1 :]
+        assert dkim_verifier.verify(altered, sign) == [(sign.selector, False)]
+
+
+@given(message=MESSAGES, name=st.sampled_from(["From", "To", "Date", "MIME-Version", "Message-ID"]))
+def test_a_field_that_is_added_is_noticed(
+    dkim_verifier: Verifier, message: Message, name: str
+) -> None:
+    for sign in signers(dkim_verifier, {}):
+        altered = f"{name}: other\r\n".encode() + sign(octets_of(message))
+        assert dkim_verifier.verify(altered, sign) == [(sign.selector, False)]

@@ -45,8 +45,9 @@ class Signer:
     """Signs messages on behalf of a domain (DKIM, RFC 6376).
 
     A signer is called with a message's final octets and returns them with a DKIM-Signature field in
-    front. It never changes, and threads may share it. It holds a private key: no `repr` shows that,
-    and a signer cannot be pickled.
+    front. It never changes, and threads may share it. To make one is to read and check the key,
+    which takes longer than to sign: keep it. No `repr` shows the key, and a signer cannot be
+    pickled.
 
     Args:
         domain: The domain that signs (`d=`). One beyond ASCII is brought to A-labels (RFC 8616).

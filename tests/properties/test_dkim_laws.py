@@ -60,7 +60,7 @@ OPTIONS = st.tuples(
 Options: TypeAlias = tuple[dkim.Canonicalization, dkim.Oversigning, tuple[str, ...]]
 USUAL: Options = (dkim.Canonicalization.RELAXED_RELAXED, dkim.Oversigning.PRESENT, dkim.RECOMMENDED)
 
-FEWER = settings(max_examples=min(100, settings.default.max_examples))
+FEWER = settings(max_examples=min(100, settings().max_examples))
 """An RSA signature and a conversation with another process for each of them take their time."""
 
 

@@ -36,7 +36,9 @@ def _is_domain(name: str) -> bool:
 
 
 def checked_domain(name: str) -> str:
-    """Return the domain that signs, in A-labels (RFC 8616 section 4).
+    """Return the domain that signs, in A-labels (RFC 6376 section 3.5).
+
+    RFC 8616 would have U-labels where the header is UTF-8, and leaves A-labels valid there.
 
     Args:
         name: A domain name of two labels or more.

@@ -50,7 +50,8 @@ class Signer:
     pickled.
 
     Args:
-        domain: The domain that signs (`d=`). One beyond ASCII is brought to A-labels (RFC 8616).
+        domain: The domain that signs (`d=`). One beyond ASCII is written in A-labels, which are
+            valid with every header, one in UTF-8 included (RFC 8616).
         selector: Which of the domain's keys it is (`s=`).
         private_key: The key in PEM, not encrypted: RSA of 1024 bits or more, better 2048 (RFC
             8301), or Ed25519 (RFC 8463).

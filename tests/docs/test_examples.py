@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -26,8 +25,9 @@ from ehlo.testing import (
     TakeEffect,
     Usual,
 )
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from support import dkim_keys
+from support.examples import EXAMPLES, load
+from support.seals import ADDRESS, Gpg, Smime, signed_and_signature
 
 
 class Servers(Protocol):
@@ -37,17 +37,6 @@ class Servers(Protocol):
     lmtp: Server
     starttls: Server
     implicit: Server
-
-
-def load(name: str) -> Any:
-    """Import an example as a module."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_no_example_is_without_a_test() -> None:
@@ -309,6 +298,49 @@ def test_custom_mechanism(layers: bytes, said: str, capsys: pytest.CaptureFixtur
     assert "C: AUTH GSSAPI ***" in shown
     assert said in shown
     assert "a ticket" not in shown
+
+
+@pytest.mark.slow
+def test_smime(docs_servers: Servers, smime: Smime, capsys: pytest.CaptureFixture[str]) -> None:
+    load("smime").main(docs_servers.plain.url, str(smime.certificate), str(smime.key))
+    signed, encrypted = docs_servers.plain.messages
+    entity = smime.verified(signed.content)
+    assert entity is not None
+    assert b"weaves algebraic patterns" in entity
+    assert smime.verified(signed.content.replace(b"weaves", b"leaves")) is None
+    assert signed.parse()["Subject"] == "Notes on the engine"
+    assert signed.parse().get_content_type() == "multipart/signed"
+    assert b"algebraic" not in encrypted.content
+    inner = smime.decrypted(encrypted.content)
+    assert inner is not None
+    assert smime.verified(inner) == entity
+    assert capsys.readouterr().out.count("accepted: 250") == 2
+
+
+def test_smime_wants_a_key_that_it_can_use(smime: Smime, tmp_path: Path) -> None:
+    path = tmp_path / "ed25519.key"
+    path.write_text(dkim_keys.ED25519, encoding="ascii")
+    with pytest.raises(SystemExit, match="S/MIME wants an RSA key"):
+        load("smime").main("smtp://localhost", str(smime.certificate), str(path))
+
+
+@pytest.mark.slow
+def test_pgp(
+    docs_servers: Servers,
+    gpg: Gpg,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(gpg.home))
+    load("pgp").main(docs_servers.plain.url, ADDRESS)
+    (message,) = docs_servers.plain.messages
+    assert message.parse()["Subject"] == "Notes on the engine"
+    assert message.parse().get_content_type() == "multipart/signed"
+    entity, signature = signed_and_signature(message.content)
+    assert b"weaves algebraic patterns" in entity
+    assert gpg.verifies(entity, signature)
+    assert not gpg.verifies(entity.replace(b"weaves", b"leaves"), signature)
+    assert capsys.readouterr().out.startswith("accepted: 250")
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ FWS: Final = r"(?:\r\n)?[ \t]+"
 _QUOTED: Final = rf'"(?:(?:\r\n)?[ \t]|[!#-\[\]-~{_UTF8}]|\\[ -~\t{_UTF8}])*"'
 LITERAL: Final = rf"\[[!-Z^-~{_UTF8}]*\]"
 _SPEC: Final = rf"(?:{DOT_ATOM}|{_QUOTED})@(?:{DOT_ATOM}|{LITERAL})"
+_BARE: Final = rf"{_SPEC}(?=[ \t\r,;(]|$)"
 _COMMENT_TEXT: Final = rf"(?:[!-'*-\[\]-~{_UTF8}]|\\[ -~\t{_UTF8}])+"
 TOKEN: Final = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"  # RFC 2045 section 5.1
 _ATTRIBUTE: Final = r"[A-Za-z0-9!#$&+.^_`{|}~-]"  # RFC 2231 section 7: no * ' %
@@ -162,8 +163,10 @@ class Scanner:
         if "=?" not in text:
             return False
         word(text, place)
-        before, after = self._start + self.text[: self.at], self.text[self.at :]
-        line = before.rpartition("\n")[2] + after.partition("\r")[0]
+        start, end = self.text.rfind("\n", 0, self.at) + 1, self.text.find("\r", self.at)
+        line = self.text[start : end if end >= 0 else None]
+        if start == 0:
+            line = self._start + line
         if len(line) > _WORD_MAX + 1:
             raise Malformed(f"a line with an encoded word, and more than 76 characters: {line!r}")
         return True
@@ -194,7 +197,7 @@ class Scanner:
     def mailbox(self) -> int:
         """Read a mailbox (RFC 5322 section 3.4)."""
         self.cfws()
-        if not self.take(rf"{_SPEC}(?=[ \t\r,;(]|$)"):
+        if not self.take(_BARE):
             self.phrase()
             self._angle()
         self.cfws()
@@ -211,7 +214,7 @@ class Scanner:
         """Read a mailbox or a group; return how many mailboxes it is."""
         self.cfws()
         start = self.at
-        if not self.phrase() or not self.take(":"):
+        if self.take(_BARE) or not self.phrase() or not self.take(":"):
             self.at = start
             return self.mailbox()
         self.cfws()

@@ -331,6 +331,9 @@ GOOD = {
     "a fold": Good(subject("a\r\n b\r\n\tc")),
     "an empty subject": Good(subject("")),
     "lists": Good(to('a@b, A <a@b>, "J. Doe" <"a b"@[192.0.2.1]>, =?utf-8?q?=C3=A9?=\r\n <c@d>')),
+    "an address that looks like a word": Good(
+        to('=?utf-8?q?a?=@b, "=?utf-8?q?a?="@b, A <=?utf-8?q?a?=@b>')
+    ),
     "groups": Good(to("undisclosed-recipients:;, g: a@b,\r\n C <c@d>; (comment (inside)), e@f")),
     "several authors": Good(with_fields("From: a@b, c@d", "Sender: a@b")),
     "a group of authors": Good(with_fields("From: x: a@b, c@d;", "Sender: a@b")),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from support.structure import check
 NOW = datetime(2024, 2, 29, 12, 30, 5, tzinfo=UTC)
 # Each example is a message that two programs read, one of them slowly.
 some = settings(max_examples=100 if os.environ.get("CI") == "true" else 50)
+pytestmark = pytest.mark.slow
 Readers = Mapping[str, Callable[[bytes], Reading]]
 
 

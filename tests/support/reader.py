@@ -269,8 +269,8 @@ def _email_leaves(part: EmailMessage, path: str, within: tuple[str, ...]) -> Ite
     parameters = dict(media_type.params) if media_type else {}
     filename = disposition and disposition.params.get("filename")
     octets = cast("bytes", part.get_payload(decode=True))
-    if kind.startswith("message/"):  # read as a message, and only as that
-        octets = part.get_content().as_bytes(policy=_AS_READ)
+    if kind.startswith("message/"):  # kept as messages, no longer as octets
+        octets = part.as_bytes(policy=_AS_READ).partition(b"\r\n\r\n")[2]
     is_text = kind.startswith("text/") and filename is None
     yield Leaf(
         path=path,

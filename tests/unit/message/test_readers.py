@@ -138,6 +138,15 @@ def test_utf8_in_the_header_and_in_the_body(read: Read) -> None:  # RFC 6532
     assert (leaf.path, leaf.filename, leaf.octets) == ("", "é.txt", "Füße\r\n".encode())
 
 
+@pytest.mark.parametrize("kind", ["rfc822", "delivery-status", "global"])
+def test_messages_in_messages_are_octets(read: Read, kind: str) -> None:
+    inner = "Subject: a\r\n\r\nB: c\r\n"
+    part = f"Content-Type: message/{kind}\r\n\r\n{inner}"
+    tree = f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{part}\r\n--b--\r\n"
+    (leaf,) = read((HEAD + tree).encode()).leaves
+    assert (leaf.path, leaf.octets) == ("1", inner.encode())
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -121,10 +121,12 @@ def _odd_words(text: str, words: Sequence[str], utf8: bool) -> slice | None:  # 
     odd += [index for index in (0, len(words) - 1) if words[index] == ""]
     if not odd:
         return None
-    start = min(odd)
+    start, end = min(odd), max(odd) + 1
+    if end - start == 1 and not words[start]:  # one blank at an end, and no word may be empty
+        start, end = (start - 1, end) if start else (0, 2)
     while start and not words[start - 1]:  # blanks would make the line of the first word too long
         start -= 1
-    return slice(start, max(odd) + 1)
+    return slice(start, end)
 
 
 def _is_odd(text: str, utf8: bool) -> bool:  # noqa: FBT001 - private
@@ -251,14 +253,24 @@ class _Words:
         return self._group([group.source] if as_source else self._phrase(group.name), members)
 
     def _group(self, words: list[str], members: Iterable[list[str]]) -> list[str]:
-        words[-1] += ":"
+        if words[-1].startswith(_ENCODED):
+            words.append(":")  # no special may touch an encoded word (RFC 2047 section 5)
+        else:
+            words[-1] += ":"
         words += _listed(members)
         words[-1] += ";"
         return words
 
     def _mailbox(self, mailbox: Mailbox) -> list[str]:
         address, name = mailbox.address, mailbox.name
-        spec = address.spec if self._utf8 or address.spec.isascii() else _ascii_spec(address)
+        spec = address.spec
+        if not self._utf8 and not spec.isascii():
+            spec = _ascii_spec(address)
+        if "@" not in spec:
+            raise InvalidInput(
+                f"no header can name {spec!r} without a domain (RFC 5322 section 3.4.1); it can "
+                "be a recipient in an envelope, or in bcc"
+            )
         return [*self._phrase(name), f"<{spec}>"] if name else [spec]
 
     def _phrase(self, name: str) -> list[str]:

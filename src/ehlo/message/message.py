@@ -42,9 +42,13 @@ class AutoSubmitted(StrEnum):
     """Who sent a message if no person did (RFC 3834 section 5, RFC 5436 section 2.7.1)."""
 
     GENERATED = "auto-generated"
+    """A program, by itself: a newsletter, a report, a reminder."""
     REPLIED = "auto-replied"
+    """A program, in answer to one message: a note of absence, a receipt."""
     NOTIFIED = "auto-notified"
+    """A filter that tells of a message that came in."""
     NO = "no"
+    """A person, after all; as if the field were not there."""
 
 
 class MessageParts(TypedDict, total=False):

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ehlo.proxy_header import ProxyHeader, ProxyVersion
     from ehlo.receipt import Receipt, Result, Timings
     from ehlo.reply import EnhancedStatus, Reply, Severity
+    from ehlo.runtime.stamping import stamped
     from ehlo.sasl import (
         Anonymous,
         BadChallenge,
@@ -116,6 +117,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "Sealed",
     "Sendable",
     "address_literal",
+    "stamped",
     "dkim",
     # What a sender can ask for
     "ByMode",
@@ -238,6 +240,7 @@ _HOMES: Final = {
         "Anonymous BadChallenge Channel Credentials CredentialsLike Exchange External Mechanism "
         "OAuth2 Password Token TokenCallback"
     ),
+    "ehlo.runtime.stamping": "stamped",
     "ehlo.schedule": "ByMode DeliverBy",
     "ehlo.secret": "Secret",
     "ehlo.timeouts": "Timeouts",

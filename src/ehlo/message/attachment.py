@@ -11,7 +11,7 @@ from typing_extensions import override
 from ehlo.errors import InvalidInput
 from ehlo.message.bodies import crlf, why_not_lines
 from ehlo.message.media_types import DEFAULT_TYPE, check_media_type, guess_media_type, is_composite
-from ehlo.message.sources import Source, read_all, source_of
+from ehlo.message.sources import Source, name_of, read_all, source_of
 from ehlo.text import refuse_control_characters, require_str
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ class Attachment:
         values = {"filename": filename, "content_type": "", "content_id": None, "source": b""}
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if filename is None:
+            filename = name_of(content)
+            object.__setattr__(self, "filename", filename)
         _check_filename(filename)
         guessed = content_type is None
         media_type = guess_media_type(filename) if guessed else check_media_type(content_type or "")

@@ -240,7 +240,7 @@ class _Words:
 
     def entry(self, entry: Entry) -> list[str]:
         if isinstance(entry, Group):
-            return self._group(self._phrase(entry.name), map(self._mailbox, entry.mailboxes))
+            return self._group(self._named(entry.name), map(self._mailbox, entry.mailboxes))
         return self._mailbox(entry)
 
     def source(self, group: GroupSource, *, as_source: bool) -> list[str]:
@@ -250,13 +250,15 @@ class _Words:
         ]
         if group.name is None:
             return _listed(members)
-        return self._group([group.source] if as_source else self._phrase(group.name), members)
+        return self._group([f"{group.source}:"] if as_source else self._named(group.name), members)
+
+    def _named(self, name: str) -> list[str]:
+        words = self._phrase(name)
+        if words[-1].startswith(_ENCODED):
+            return [*words, ":"]  # no special may touch an encoded word (RFC 2047 section 5)
+        return [*words[:-1], f"{words[-1]}:"]
 
     def _group(self, words: list[str], members: Iterable[list[str]]) -> list[str]:
-        if words[-1].startswith(_ENCODED):
-            words.append(":")  # no special may touch an encoded word (RFC 2047 section 5)
-        else:
-            words[-1] += ":"
         words += _listed(members)
         words[-1] += ";"
         return words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ehlo.errors import InvalidInput
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from ehlo.address import Address
 
-__all__ = ["check_message_id", "message_ids", "new_identifier", "new_message_id"]
+__all__ = ["check_message_id", "identifier_of", "message_ids", "new_identifier", "new_message_id"]
 
 _MESSAGE_ID_MAX: Final = 900  # characters, so that its line stays below 998
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?A-~]++@[!-;=?A-~]++>")
@@ -80,12 +81,26 @@ def new_identifier(make_id: Callable[[], str]) -> str:
     return identifier
 
 
+def identifier_of(message_id: str) -> str:
+    """Make an identifier for boundaries of a Message-ID.
+
+    Args:
+        message_id: The Message-ID.
+
+    Returns:
+        The same 32 digits for the same one.
+    """
+    import hashlib  # noqa: PLC0415 - slow to import, and few need it
+
+    return hashlib.sha256(message_id.encode()).hexdigest()[:32]
+
+
 def new_message_id(author: Address | None, make_id: Callable[[], str]) -> str:
     """Make a Message-ID in the author's domain.
 
     Args:
-        author: The author's address. None, one without a domain or with one that is not ASCII
-            stands for `localhost`.
+        author: The author's address. None, one without a domain, or with one that has no form in
+            ASCII stands for `localhost`.
         make_id: Makes identifiers.
 
     Returns:
@@ -94,5 +109,9 @@ def new_message_id(author: Address | None, make_id: Callable[[], str]) -> str:
     Raises:
         InvalidInput: See `new_identifier`.
     """
-    domain = author.domain if author is not None and author.domain.isascii() else ""
+    domain = "" if author is None else author.domain
+    if author is not None and not domain.isascii():
+        with suppress(InvalidInput):  # none of IDNA 2008, or the package `idna` is not there
+            domain = author.to_ascii().domain
+        domain = domain if domain.isascii() else ""
     return f"<{new_identifier(make_id)}@{domain or 'localhost'}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, Self, TypedDict, cast
 
 from typing_extensions import Unpack, override
@@ -18,7 +19,7 @@ from ehlo.message.alternatives import Alternative, Calendar, checked_text
 from ehlo.message.attachment import Attachment
 from ehlo.message.dates import check_date
 from ehlo.message.fields import check_authors, entries, extra_fields, mailboxes, members
-from ehlo.message.identifiers import check_message_id, message_ids
+from ehlo.message.identifiers import check_message_id, identifier_of, message_ids
 from ehlo.message.mailing_list import MailingList
 from ehlo.message.resent import Resent
 from ehlo.message.writing import Stamps, Writing
@@ -63,10 +64,10 @@ class MessageParts(TypedDict, total=False):
     subject: str
     text: str | None
     html: str | None
-    alternatives: Iterable[Alternative]
-    inline: Iterable[Attachment]
+    alternatives: Alternative | Iterable[Alternative]
+    inline: Attachment | Iterable[Attachment]
     calendar: Calendar | None
-    attachments: Iterable[Attachment]
+    attachments: Attachment | Iterable[Attachment]
     in_reply_to: str | Iterable[str]
     references: str | Iterable[str]
     auto_submitted: AutoSubmitted | str | None
@@ -193,10 +194,10 @@ class Message:
         subject: str = "",
         text: str | None = None,
         html: str | None = None,
-        alternatives: Iterable[Alternative] = (),
-        inline: Iterable[Attachment] = (),
+        alternatives: Alternative | Iterable[Alternative] = (),
+        inline: Attachment | Iterable[Attachment] = (),
         calendar: Calendar | None = None,
-        attachments: Iterable[Attachment] = (),
+        attachments: Attachment | Iterable[Attachment] = (),
         in_reply_to: str | Iterable[str] = (),
         references: str | Iterable[str] = (),
         auto_submitted: AutoSubmitted | str | None = None,
@@ -233,7 +234,7 @@ class Message:
         _set(
             self, "mailing_list", None if mailing_list is None else _one(MailingList, mailing_list)
         )
-        _set(self, "resent", (resent,) if isinstance(resent, Resent) else _all(Resent, resent))
+        _set(self, "resent", _all(Resent, resent))
         _set(self, "headers", extra_fields(headers, set(self._written())) if headers else ())
         _set(self, "date", date)
         _set(self, "message_id", None if message_id is None else check_message_id(message_id))
@@ -281,7 +282,7 @@ class Message:
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
         body: Body | str = Body.SEVEN_BIT,
-        smtputf8: bool = False,
+        smtputf8: bool | None = None,
     ) -> bytes:
         """Write the message as it is sent (RFC 5322, MIME).
 
@@ -291,9 +292,11 @@ class Message:
         Args:
             now: The date of a message that has none; it has a UTC offset.
             make_id: Makes identifiers of 1 to 60 letters and digits: for the Message-ID of a
-                message that has none, and for the boundaries of one that has several parts.
+                message that has none, and for the boundaries of one that has several parts. Without
+                it boundaries are made of the Message-ID.
             body: The octets that may be in it; see the class.
-            smtputf8: Whether its header may be UTF-8, as where a server takes SMTPUTF8 (RFC 6532).
+            smtputf8: Whether its header may be UTF-8, as where a server takes SMTPUTF8 (RFC 6532);
+                None for where an address asks for it.
 
         Returns:
             Lines of at most 998 octets, each ended by CRLF, or such with binary parts. Bcc is not
@@ -311,7 +314,7 @@ class Message:
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
         body: Body | str = Body.SEVEN_BIT,
-        smtputf8: bool = False,
+        smtputf8: bool | None = None,
     ) -> Iterator[bytes]:
         """Write the message piece by piece, in flat memory; see `as_bytes`.
 
@@ -332,7 +335,7 @@ class Message:
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
         body: Body | str = Body.SEVEN_BIT,
-        smtputf8: bool = False,
+        smtputf8: bool | None = None,
     ) -> AsyncIterator[bytes]:
         """Write the message piece by piece, awaiting attachments that need it; see `as_bytes`."""
         content = self._content(now, make_id, body, smtputf8)
@@ -350,7 +353,7 @@ class Message:
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
         body: Body | str = Body.SEVEN_BIT,
-        smtputf8: bool = False,
+        smtputf8: bool | None = None,
     ) -> int | None:
         """Return how many octets `as_bytes` would return, without reading large attachments.
 
@@ -365,11 +368,14 @@ class Message:
         now: datetime | None,
         make_id: Callable[[], str] | None,
         body: Body | str,
-        smtputf8: bool,  # noqa: FBT001 - private
+        smtputf8: bool | None,  # noqa: FBT001 - private
     ) -> Octets | Stream:
-        make = make_id or _no_identifiers
-        stamps = Stamps.of(self, _no_date if now is None else lambda: now, make)
-        return Writing(self, stamps, make).write(Form(chosen(Body, body), smtputf8))
+        stamps = Stamps.of(
+            self, _no_date if now is None else lambda: now, make_id or _no_identifiers
+        )
+        make = make_id or partial(identifier_of, stamps.message_id)
+        utf8 = self.needs_smtputf8 if smtputf8 is None else smtputf8
+        return Writing(self, stamps, make).write(Form(chosen(Body, body), utf8))
 
     # -- The standard library ---------------------------------------------------------------------
 
@@ -402,7 +408,7 @@ class Message:
         """
         from ehlo.message.reading import as_email  # noqa: PLC0415 - brings in the email package
 
-        return as_email(self.as_bytes(now=now, make_id=make_id, smtputf8=self.needs_smtputf8))
+        return as_email(self.as_bytes(now=now, make_id=make_id))
 
     # -- What it is -------------------------------------------------------------------------------
 
@@ -490,7 +496,9 @@ def _no_date() -> NoReturn:
     raise InvalidInput("the message has no date: pass `now`")
 
 
-def _all(kind: type[Any], values: Iterable[Any]) -> tuple[Any, ...]:
+def _all(kind: type[Any], values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - one, or some
+    if isinstance(values, kind):
+        return (values,)
     return tuple(_one(kind, value) for value in values) if values != () else ()
 
 

@@ -42,7 +42,7 @@ def as_email(octets: bytes) -> email.message.EmailMessage:
     Returns:
         The message.
     """
-    return message_from_bytes(octets, policy=policy.SMTP)
+    return message_from_bytes(octets, policy=policy.SMTP if octets.isascii() else policy.SMTPUTF8)
 
 
 def read_email(message: email.message.Message[Any, Any]) -> MessageParts:

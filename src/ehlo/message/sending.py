@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
-from ehlo.commands import Body
-from ehlo.content import Formed, Octets
+from ehlo.content import Formed
 from ehlo.errors import InvalidInput
 from ehlo.message.media_types import is_composite
 from ehlo.message.message import Message
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from ehlo.content import Content, Form
+    from ehlo.content import Content
     from ehlo.envelope import Envelope
     from ehlo.message.sources import Readable
 
@@ -93,8 +92,8 @@ def prepare(
         # brings in the email package, which the caller has loaded already
         from ehlo.message import stdlib  # noqa: PLC0415
 
-        written = stdlib.serialised(message, envelope, now=now, make_id=make_id)
-        return _octets(written.octets, written.envelope, written.seven_bit)
+        content, found, message_id = stdlib.serialised(message, envelope, now=now, make_id=make_id)
+        return Outgoing(found, content, message_id)
     return _stream(message, envelope)
 
 
@@ -131,17 +130,8 @@ def _built(
     return Outgoing(envelope, content, stamps.message_id)
 
 
-def _octets(
-    octets: bytes, envelope: Envelope | None, seven_bit: Callable[[], bytes] | None = None
-) -> Outgoing:
-    content, found = looked_at(octets), _required(envelope)
-    if seven_bit is None:
-        return Outgoing(found, content, message_id_of(octets))
-
-    def write(form: Form) -> Octets:
-        return looked_at(seven_bit()) if form.body is Body.SEVEN_BIT else content
-
-    return Outgoing(found, Formed(write), message_id_of(octets))
+def _octets(octets: bytes, envelope: Envelope | None) -> Outgoing:
+    return Outgoing(_required(envelope), looked_at(octets), message_id_of(octets))
 
 
 def _stream(message: object, envelope: Envelope | None) -> Outgoing:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ehlo.content import Piece
 
-__all__ = ["SMALL", "Readable", "Source", "SourceLike", "read_all", "source_of"]
+__all__ = ["SMALL", "Readable", "Source", "SourceLike", "name_of", "read_all", "source_of"]
 
 SMALL: Final = 131_072
 """Octets of a file that are rather kept in memory than read when they are sent."""
@@ -42,6 +42,9 @@ SourceLike: TypeAlias = "bytes | bytearray | memoryview | PathLike[str] | Readab
 """What the octets of an attachment may be given as."""
 
 
+_Begin: TypeAlias = "Callable[[], Iterator[Piece] | AsyncIterator[Piece]]"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """Octets that are read when they are sent.
@@ -53,10 +56,31 @@ class Source:
         is_async: Whether the pieces have to be awaited.
     """
 
-    begin: Callable[[], Iterator[Piece] | AsyncIterator[Piece]]
+    begin: _Begin
     size: int | None = None
     is_repeatable: bool = False
     is_async: bool = False
+
+
+class _Once:
+    """Begins to read what can be read only once; a second time it would look empty.
+
+    Args:
+        begin: Begins to read.
+    """
+
+    def __init__(self, begin: _Begin) -> None:
+        self._begin = begin
+        self._has_begun = False
+
+    def __call__(self) -> Iterator[Piece] | AsyncIterator[Piece]:
+        if self._has_begun:
+            raise InvalidInput(
+                "the content of an attachment can be read only once, and was: pass its octets, a "
+                "path, or an iterable that begins anew each time"
+            )
+        self._has_begun = True
+        return self._begin()
 
 
 def source_of(given: object, size: int | None = None) -> bytes | Source:
@@ -85,11 +109,10 @@ def source_of(given: object, size: int | None = None) -> bytes | Source:
             source = _of_file(given)
         case AsyncIterable():
             pieces = cast("AsyncIterable[Piece]", given)
-            is_repeatable = not isinstance(given, AsyncIterator)
-            return Source(pieces.__aiter__, size, is_repeatable, is_async=True)
+            return _of_pieces(pieces.__aiter__, pieces, size)
         case Iterable() if not isinstance(given, str):
             found = cast("Iterable[Piece]", given)
-            return Source(found.__iter__, size, is_repeatable=not isinstance(given, Iterator))
+            return _of_pieces(found.__iter__, found, size)
         case _:
             hint = ": encode it, or pass a pathlib.Path" if isinstance(given, str) else ""
             msg = f"the content of an attachment is octets, not {type(given).__name__}{hint}"
@@ -98,6 +121,24 @@ def source_of(given: object, size: int | None = None) -> bytes | Source:
     if size is not None and known is not None and size != known:
         raise InvalidInput(f"the content of the attachment has {known} octets, not {size}")
     return source
+
+
+def name_of(given: object) -> str | None:
+    """Return the name of a file, without the directories before it.
+
+    Args:
+        given: As for `source_of`.
+
+    Returns:
+        The name; None for what has none.
+    """
+    is_path = hasattr(given, "__fspath__")
+    name = cast("PathLike[str]", given).__fspath__() if is_path else getattr(given, "name", None)
+    if not isinstance(name, str):
+        return None
+    from pathlib import Path  # noqa: PLC0415 - slow to import, and few need it
+
+    return Path(name).name or None
 
 
 def read_all(source: bytes | Source, what: str) -> bytes:
@@ -120,6 +161,13 @@ def read_all(source: bytes | Source, what: str) -> bytes:
     return b"".join(cast("Iterator[Piece]", source.begin()))
 
 
+def _of_pieces(begin: _Begin, given: object, size: int | None) -> Source:
+    is_async = isinstance(given, AsyncIterable)
+    if isinstance(given, AsyncIterator | Iterator):
+        return Source(_Once(begin), size, is_async=is_async)
+    return Source(begin, size, is_repeatable=True, is_async=is_async)
+
+
 def _of_path(given: PathLike[str]) -> bytes | Source:
     from pathlib import Path  # noqa: PLC0415 - slow to import, and few need it
 
@@ -140,7 +188,7 @@ def _read_path(path: Path) -> Iterator[bytes]:
 def _of_file(file: Readable) -> bytes | Source:
     seekable = getattr(file, "seekable", None)
     if seekable is None or not seekable():
-        return Source(partial(_read, file))
+        return Source(_Once(partial(_read, file)))
     known = cast("_Seekable", file)
     start = known.tell()
     size = known.seek(0, 2) - start

@@ -66,8 +66,8 @@ class Stamps(NamedTuple):
 def _stamp(
     value: Message | Resent, now: Callable[[], datetime], make_id: Callable[[], str]
 ) -> tuple[datetime, str]:
-    message_id = value.message_id or new_message_id(value.from_[0].address, make_id)
-    return value.date or now(), message_id
+    date = value.date or now()
+    return date, value.message_id or new_message_id(value.from_[0].address, make_id)
 
 
 class Writing:

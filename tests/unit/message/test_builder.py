@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ehlo import Address, Attachment, InvalidAddress, InvalidInput, Mailbox, Message
+from ehlo.message.identifiers import new_message_id
 from support.hostile import CONTROL_CHARACTERS, code_point
 from support.pickling import unpickled
 
@@ -277,7 +278,7 @@ def test_bcc_is_never_written() -> None:  # H3
 def test_a_local_part_that_is_not_ascii_is_shown_in_utf8_alone() -> None:  # E4
     message = Message(from_="a@b", to=f"{UUML}@b", date=NOW, message_id="1@b")
     with pytest.raises(InvalidInput, match="SMTPUTF8"):
-        message.as_bytes()
+        message.as_bytes(smtputf8=False)
     assert f"To: {UUML}@b\r\n".encode() in message.as_bytes(smtputf8=True)
     assert octets_of(Message(from_="a@b", to="a@b", bcc=f"{UUML}@b")).isascii()
 
@@ -470,11 +471,16 @@ def test_a_message_id_is_a_text() -> None:
     [
         ("a@example.org", "example.org"),
         ("a@[192.0.2.1]", "[192.0.2.1]"),
-        ("postmaster", "localhost"),
+        (f"a@{UUML}.example", "xn--tda.example"),
     ],
 )
 def test_a_message_gets_an_identifier_in_its_authors_domain(author: str, domain: str) -> None:
     assert f"\r\nMessage-ID: <first@{domain}>\r\n".encode() in build(from_=author)
+
+
+def test_a_domain_without_a_form_in_ascii_makes_no_identifier() -> None:
+    author = Address(f"a@{UUML * 60}.example")
+    assert new_message_id(author, lambda: "x") == "<x@localhost>"
 
 
 @pytest.mark.parametrize(
@@ -493,8 +499,10 @@ def test_identifiers_are_asked_for_where_they_are_needed() -> None:
     Message(**PLAIN, message_id="a@b", date=NOW).as_bytes()
     with pytest.raises(InvalidInput, match="pass `make_id`"):
         Message(**PLAIN, date=NOW).as_bytes()
-    with pytest.raises(InvalidInput, match="pass `make_id`"):
-        Message(**PLAIN, message_id="a@b", text="", html="").as_bytes(now=NOW)
+    message = Message(**PLAIN, message_id="a@b", text="", html="", date=NOW)
+    boundary = re.search(rb'boundary="=_1_([0-9a-f]{32})"', message.as_bytes())
+    assert boundary is not None
+    assert boundary[1] not in message.replace(message_id="b@b").as_bytes()
 
 
 # --- bodies ---------------------------------------------------------------------------------------

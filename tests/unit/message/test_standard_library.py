@@ -162,7 +162,6 @@ def test_blocks_that_cannot_be_told_apart_are_refused() -> None:
         ([("From", "a@x.org"), ("To", "b@x.org"), ("X\nBcc", "x")], "not the name"),
         ([("From", "a@x.org"), ("To", "b@x.org"), ("X-A", 5)], "cannot be written"),
         ([("From", "J\udcff <a@x.org>"), ("To", "b@x.org")], "no UTF-8"),
-        ([("From", "ä@x.org"), ("To", "b@x.org")], "not ASCII"),
     ],
     ids=str,
 )

@@ -121,10 +121,12 @@ def _odd_words(text: str, words: Sequence[str], utf8: bool) -> slice | None:  # 
     odd += [index for index in (0, len(words) - 1) if words[index] == ""]
     if not odd:
         return None
-    start = min(odd)
+    start, end = min(odd), max(odd) + 1
+    if end - start == 1 and not words[start]:  # one blank at an end, and no word may be empty
+        start, end = (start - 1, end) if start else (0, 2)
     while start and not words[start - 1]:  # blanks would make the line of the first word too long
         start -= 1
-    return slice(start, max(odd) + 1)
+    return slice(start, end)
 
 
 def _is_odd(text: str, utf8: bool) -> bool:  # noqa: FBT001 - private

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import settings
 
 from support.leaks import Plugin, Watch
-from support.reader import perl_reader
+from support.reader import perl_reader, readers
 from support.servers import servers
 
-__all__ = ["perl_reader", "servers"]
+__all__ = ["perl_reader", "readers", "servers"]
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=500, derandomize=True, deadline=None)

@@ -14,7 +14,7 @@ import re
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email import policy
 from email.header import decode_header, make_header
@@ -26,7 +26,16 @@ from typing import Any, Final, Self, cast
 
 import pytest
 
-__all__ = ["Group", "Leaf", "PerlReader", "Person", "Reading", "perl_reader", "read_by_email"]
+__all__ = [
+    "Group",
+    "Leaf",
+    "PerlReader",
+    "Person",
+    "Reading",
+    "perl_reader",
+    "read_by_email",
+    "readers",
+]
 
 SCRIPT: Final = Path(__file__).with_name("reader.pl")
 MODULES: Final = ("Email::MIME", "Email::Address::XS", "JSON::PP")
@@ -137,10 +146,14 @@ class PerlReader:
         assert "error" not in facts, facts["error"]
         assert not facts["warnings"], facts["warnings"]
         return Reading(
-            facts["subject"],
-            *(_groups(facts[name]) for name in ("from", "sender", "reply-to", "to", "cc")),
-            facts["extra"],
-            tuple(_leaf(leaf) for leaf in facts["leaves"]),
+            subject=facts["subject"],
+            from_=_groups(facts["from"]),
+            sender=_groups(facts["sender"]),
+            reply_to=_groups(facts["reply-to"]),
+            to=_groups(facts["to"]),
+            cc=_groups(facts["cc"]),
+            extra=facts["extra"],
+            leaves=tuple(map(_leaf, facts["leaves"])),
         )
 
 
@@ -174,9 +187,18 @@ def perl_reader() -> Iterator[PerlReader]:
         yield reader
 
 
+@pytest.fixture(scope="session")
+def readers(request: pytest.FixtureRequest) -> dict[str, Callable[[bytes], Reading]]:
+    """All the readers there are, by name; where ``CI=true`` both have to be there."""
+    found: dict[str, Callable[[bytes], Reading]] = {"email": read_by_email}
+    if _is_installed() or os.environ.get("CI") == "true":
+        perl: PerlReader = request.getfixturevalue("perl_reader")
+        found["Email::MIME"] = perl.read
+    return found
+
+
 # --- Python ---------------------------------------------------------------------------------------
 
-_PEOPLE: Final = ("From", "Sender", "Reply-To", "To", "Cc")
 _AS_READ: Final = policy.SMTP.clone(refold_source="none")
 
 
@@ -190,28 +212,33 @@ def read_by_email(octets: bytes) -> Reading:
         What Python understands.
     """
     message = email.message_from_bytes(octets, policy=policy.default)
-    source = dict(email.message_from_bytes(octets, policy=policy.compat32).raw_items())
+    raw = email.message_from_bytes(octets, policy=policy.compat32).raw_items()
+    source = {name: it.encode("utf-8", "surrogateescape").decode() for name, it in raw}
     return Reading(
-        message["Subject"],
-        *(_email_groups(message, name, source.get(name)) for name in _PEOPLE),
-        {name: str(value) for name, value in message.items() if name.lower().startswith("x-")},
-        tuple(_email_leaves(message, "", ())),
+        subject=message["Subject"],
+        from_=_email_groups(message, "From", source),
+        sender=_email_groups(message, "Sender", source),
+        reply_to=_email_groups(message, "Reply-To", source),
+        to=_email_groups(message, "To", source),
+        cc=_email_groups(message, "Cc", source),
+        extra={name: str(message[name]) for name in source if name.lower().startswith("x-")},
+        leaves=tuple(_email_leaves(message, "", ())),
     )
 
 
-def _email_groups(message: EmailMessage, name: str, source: Any) -> tuple[Group, ...]:
+def _email_groups(message: EmailMessage, name: str, source: Mapping[str, str]) -> tuple[Group, ...]:
     """Read a field of addresses: the modern parser tells the groups, the older one all else.
 
     The modern one (seen with 3.11 to 3.13) adds a blank between two encoded words of a display name
     where the first of them ends with one, and decodes what looks like an encoded word in a local
     part. It is slow, too, so that it is only asked where there may be a group.
     """
-    if source is None:
+    if name not in source:
         return ()
     lenient = {"strict": False} if "strict" in signature(getaddresses).parameters else {}
-    pairs = getaddresses([re.sub(r"\r\n(?=[ \t])", "", source)], **lenient)
-    people = [_person(name, spec) for name, spec in pairs]
-    if ";" not in source:
+    pairs = getaddresses([re.sub(r"\r\n(?=[ \t])", "", source[name])], **lenient)
+    people = [_person(name, spec) for name, spec in pairs if spec]  # none of an empty group
+    if ";" not in source[name]:
         return (Group(None, tuple(people)),)
     groups: list[Group] = []
     for group in message[name].groups:
@@ -233,25 +260,26 @@ def _person(name: str, spec: str) -> Person:
 
 
 def _email_leaves(part: EmailMessage, path: str, within: tuple[str, ...]) -> Iterator[Leaf]:
-    kind = part.get_content_type()
-    if part.is_multipart() and kind.startswith("multipart/"):
-        parts = cast("Iterable[EmailMessage]", part.iter_parts())
-        for number, inner in enumerate(parts, 1):
+    media_type, disposition = part["Content-Type"], part["Content-Disposition"]  # slow to look up
+    kind = media_type.content_type if media_type else part.get_default_type()
+    if kind.startswith("multipart/"):
+        for number, inner in enumerate(cast("list[EmailMessage]", part.get_payload()), 1):
             yield from _email_leaves(inner, f"{path}.{number}".lstrip("."), (*within, kind))
         return
-    filename = part["Content-Disposition"] and part["Content-Disposition"].params.get("filename")
+    parameters = dict(media_type.params) if media_type else {}
+    filename = disposition and disposition.params.get("filename")
     octets = cast("bytes", part.get_payload(decode=True))
-    if kind.startswith("message/"):  # read as a message, and only as that
-        octets = part.get_content().as_bytes(policy=_AS_READ)
+    if kind.startswith("message/"):  # kept as messages, no longer as octets
+        octets = part.as_bytes(policy=_AS_READ).partition(b"\r\n\r\n")[2]
     is_text = kind.startswith("text/") and filename is None
     yield Leaf(
-        path,
-        within,
-        kind,
-        dict(part["Content-Type"].params) if part["Content-Type"] else {},
-        part.get_content_disposition(),
-        filename,
-        part["Content-ID"],
-        octets,
-        octets.decode(part.get_content_charset("us-ascii")) if is_text else None,
+        path=path,
+        within=within,
+        kind=kind,
+        parameters=parameters,
+        disposition=disposition and disposition.content_disposition,
+        filename=filename,
+        content_id=part["Content-ID"],
+        octets=octets,
+        text=octets.decode(parameters.get("charset", "us-ascii")) if is_text else None,
     )

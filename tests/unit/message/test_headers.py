@@ -176,6 +176,22 @@ def test_a_text_is_read_as_it_was_written(name: str, text: str) -> None:  # H1
         assert read(field) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("trailing ", "=?utf-8?q?trailing_?="),
+        (" leading", "=?utf-8?q?_leading?="),
+        ("more words ", "more =?utf-8?q?words_?="),
+        (" more words", "=?utf-8?q?_more?= words"),
+        ("two  ", "two =?utf-8?q?_?="),
+        ("  two", "=?utf-8?q?_?= two"),
+        ("a   b ", "a =?utf-8?q?__b_?="),
+    ],
+)
+def test_no_encoded_word_is_empty(text: str, written: str) -> None:  # RFC 2047 section 2
+    assert unstructured("Subject", text) == f"Subject: {written}\r\n"
+
+
 @pytest.mark.parametrize("text", SUBJECTS, ids=range(len(SUBJECTS)))
 def test_lines_are_short_where_the_words_are(text: str) -> None:
     lines = lines_of(unstructured("Subject", text))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ehlo import Message
 from ehlo.commands import Body
 from gallery.basics import make_id
-from support.structure import Part, check
+from support.structure import Part, Transfer, check
 
 __all__ = ["TRANSFERS", "contents", "header", "text", "tree"]
 
-TRANSFERS = {
+TRANSFERS: Final[dict[Body, Transfer]] = {
     Body.SEVEN_BIT: "7bit",
     Body.EIGHT_BIT_MIME: "8bit",
     Body.BINARY_MIME: "binary",

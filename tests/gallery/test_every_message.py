@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import pytest
 
-from ehlo import Attachment, Calendar, InvalidInput, MailingList, Message
+from ehlo import Attachment, Calendar, InvalidInput, Message, Resent
 from ehlo.commands import Body
 from ehlo.message.sources import Source
 from gallery import GALLERY, LARGE
@@ -19,10 +19,9 @@ from support.reader import PerlReader, read_by_email
 from support.structure import check
 
 FORMS = tuple(product(Body, (False, True)))
-EVERY = [
-    pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in GALLERY
-]
+EVERY = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in GALLERY]
 every_message = pytest.mark.parametrize("name", EVERY)
+every_small_message = pytest.mark.parametrize("name", [it for it in GALLERY if it not in LARGE])
 every_form = pytest.mark.parametrize(("body", "smtputf8"), FORMS)
 
 NOT_IN_SEVEN_BIT = {"bounce_with_eight_bit_message"}
@@ -55,14 +54,13 @@ def test_its_structure_is_sound(name: str, body: Body, smtputf8: bool) -> None:
             message.as_bytes(make_id=make_id, body=body, smtputf8=smtputf8)
 
 
-@every_message
+@every_small_message
 def test_two_readers_understand_the_same(name: str, perl_reader: PerlReader) -> None:
-    """And they find the subject and the names that were given."""
+    """And it is the subject that was given."""
     message = GALLERY[name]()
-    form = next(forms_of(name))
-    if message.needs_smtputf8:
-        pytest.skip("Perl's reader knows no header in UTF-8")
-    octets = message.as_bytes(**form)
+    if name in WITH_SMTPUTF8_ALONE:
+        return  # Perl's reader knows no header in UTF-8
+    octets = message.as_bytes(**next(forms_of(name)))
     reading = read_by_email(octets)
     found = perl_reader.read(octets)
     assert found.leaves == reading.leaves
@@ -84,7 +82,7 @@ def test_its_size_is_known_and_its_pieces_are_its_octets(name: str) -> None:
 
 @every_message
 def test_it_is_the_same_each_time_it_is_made(name: str) -> None:
-    for form in forms_of(name):
+    for form in islice(forms_of(name), 1 if name in LARGE else None):
         assert GALLERY[name]().as_bytes(**form) == GALLERY[name]().as_bytes(**form)
 
 
@@ -109,20 +107,28 @@ def test_replacing_the_subject_changes_the_subject_alone(name: str) -> None:
 
 # --- to the standard library, and back ------------------------------------------------------------
 
-WHY_NOT: dict[str, str] = {
-    "bounce_with_eight_bit_message": "has no 7-bit form, and as_email asks for one",
+NEVER_AS_EMAIL = {"bounce_with_eight_bit_message"}
+"""It has no form in 7 bits, and the standard library gets that."""
+CHANGED: dict[str, dict[str, Any]] = {
+    "one_click_newsletter": {"headers": "the name of the list is left as it is encoded"},
+    "idn_domain": {
+        "from_": "a domain in A-labels stays that",
+        "to": "likewise",
+    },
+    "contact_card": {"attachments": "a text without a charset is sent with one"},
 }
-"""Messages that do not come back, and why."""
+"""What comes back as something else, and why."""
 
 
 def all_octets(attachment: Attachment) -> Attachment:
-    """Return an attachment with its octets in memory, and its type without the quotes."""
+    """Return an attachment with its octets in memory; a message in it has CRLF (RFC 2046)."""
     source = attachment.source
     octets = source if isinstance(source, bytes) else b"".join(pieces(source))
+    is_message = attachment.content_type == "message/rfc822"
     return Attachment(
-        octets,
+        octets.replace(b"\r\n", b"\n") if is_message else octets,
         filename=attachment.filename,
-        content_type=attachment.content_type.replace('"', ""),
+        content_type=attachment.content_type,
         content_id=attachment.content_id,
     )
 
@@ -138,63 +144,67 @@ def in_lines(text: str | None) -> str | None:
     return f"{text}\n" if text and not text.endswith("\n") else text
 
 
-def as_fields(message: Message) -> list[tuple[str, str]]:
-    """Return the fields that come back as what they are, and not as parts of a message."""
-    fields = message.mailing_list.fields(utf8=True) if message.mailing_list else ()
-    pairs = [field.replace("\r\n", "").split(": ", 1) for field in fields]
-    automatic = [("Auto-Submitted", str(message.auto_submitted))] if message.auto_submitted else []
-    return [*automatic, *((name, value) for name, value in pairs), *message.headers]
-
-
-NORMAL: dict[str, Callable[[Message], Any]] = {
-    "bcc": lambda _: (),  # is never written
-    "text": lambda message: in_lines(message.text) or ("" if message.html is None else None),
-    "html": lambda message: in_lines(message.html),
-    "inline": lambda message: tuple(map(all_octets, message.inline)),
-    "attachments": lambda message: tuple(map(all_octets, message.attachments)),
-    "calendar": lambda message: in_line_feeds(message.calendar),
-    "resent": lambda message: tuple(without_bcc(message)),
-    "auto_submitted": lambda _: None,
-    "mailing_list": lambda _: None,
-    "headers": as_fields,
-}
-"""The parts that come back in another form than they may have been given in."""
-
-
 def in_line_feeds(calendar: Calendar | None) -> Calendar | None:
     if calendar is None:
         return None
     return Calendar(calendar.text.replace("\r\n", "\n"), filename=calendar.filename)
 
 
-def without_bcc(message: Message) -> Iterator[Any]:
-    for it in message.resent:
-        names = ("from_", "to", "cc", "sender", "date", "message_id")
-        yield type(it)(**{name: getattr(it, name) for name in names})
+def without_bcc(message: Message) -> list[Resent]:
+    names = ("from_", "to", "cc", "sender", "date", "message_id")
+    return [Resent(**{name: getattr(it, name) for name in names}) for it in message.resent]
 
 
-def parts_of(message: Message) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(Message)]
-    return {name: NORMAL.get(name, lambda it, n=name: getattr(it, n))(message) for name in names}
+def as_fields(message: Message) -> list[tuple[str, str]]:
+    """Return the fields that come back as fields, and not as the parts they were given as."""
+    found = [] if message.auto_submitted is None else [f"Auto-Submitted: {message.auto_submitted}"]
+    if message.mailing_list is not None:
+        found += message.mailing_list.fields(utf8=True)
+    pairs = (field.replace("\r\n", "").partition(": ") for field in found)
+    return [*((name, value) for name, _, value in pairs), *message.headers]
 
 
-@every_message
+NORMAL: dict[str, Callable[[Message], Any]] = {
+    "bcc": lambda _: (),  # is never written
+    "text": lambda it: "" if it.text is None and it.html is None else in_lines(it.text),
+    "html": lambda it: in_lines(it.html),
+    "inline": lambda it: [all_octets(part) for part in it.inline],
+    "attachments": lambda it: [all_octets(part) for part in it.attachments],
+    "calendar": lambda it: in_line_feeds(it.calendar),
+    "resent": without_bcc,
+    "auto_submitted": lambda _: None,
+    "mailing_list": lambda _: None,
+    "headers": as_fields,
+}
+"""Parts that come back in another form than they may have been given in."""
+
+
+def parts_of(name: str, message: Message) -> dict[str, Any]:
+    found = {field.name: getattr(message, field.name) for field in dataclasses.fields(Message)}
+    found |= {part: normal(message) for part, normal in NORMAL.items()}
+    return {part: found[part] for part in found if part not in CHANGED.get(name, ())}
+
+
+@every_small_message
 def test_it_comes_back_from_the_standard_library(name: str) -> None:
     message = GALLERY[name]()
-    if name in WHY_NOT:
-        with pytest.raises(InvalidInput):
+    if name in NEVER_AS_EMAIL:
+        with pytest.raises(InvalidInput, match="needs 8BITMIME"):
             message.as_email(make_id=make_id)
         return
     again = Message.from_email(message.as_email(make_id=make_id))
-    assert parts_of(again) == parts_of(message)
-    assert isinstance(message.mailing_list, MailingList | None)
+    assert parts_of(name, again) == parts_of(name, message)
+    for part in CHANGED.get(name, ()):  # or else it need not be named there
+        assert getattr(again, part) != getattr(message, part)
 
 
-@every_message
+@every_small_message
 def test_what_comes_back_is_written_as_before(name: str) -> None:
-    if name in WHY_NOT:
-        pytest.skip(WHY_NOT[name])
+    if name in NEVER_AS_EMAIL:
+        return
     message = GALLERY[name]()
     again = Message.from_email(message.as_email(make_id=make_id))
     for form in forms_of(name):
+        if name in CHANGED and form["smtputf8"]:  # in UTF-8 they are not what they were
+            continue
         assert again.as_bytes(**form) == message.as_bytes(**form)

@@ -47,10 +47,10 @@ _NEWSLETTER: Final = """\
 <img src="{chart}" width="520" height="160" alt="Messages by month: from 0.4 to 1.2 million"
  style="display:block;width:520px;height:160px">
 <table role="presentation" width="520" cellpadding="0" cellspacing="0"
- style="font-size:11px;color:#7a8797;margin:7px 0 4px"><tr align="center">
+ style="table-layout:fixed;font-size:11px;color:#7a8797;margin:6px 0 14px"><tr align="center">
 {months}
 </tr></table>
-<p style="margin:0 0 26px;font-size:13px;color:#7a8797">Messages delivered in each month, from
+<p style="margin:0 0 28px;font-size:13px;color:#7a8797">Messages delivered in each month, from
  November to October.</p>
 <table role="presentation" cellpadding="0" cellspacing="0"><tr>
 <td style="background:#1d4e89;border-radius:6px"><a href="https://cogwheel.example.org/11"

@@ -1,5 +1,6 @@
 """Every message of the gallery lands unchanged: by Postfix, and by Dovecot's LMTP, in a Maildir."""
 
+import base64
 import re
 import uuid
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ import pytest
 import ehlo
 from ehlo.commands import Body
 from gallery import GALLERY, LARGE, envelope
+from gallery.images import logo
 from support.colours import Colour, colour
 from support.maildir import taken
 from support.servers import Servers
+from support.shown import CID, page
 
 pytestmark = pytest.mark.interop
 
@@ -69,3 +72,25 @@ def test_dovecot_delivers_what_was_sent(name: str, adapter: Colour, servers: Ser
     adapter.send(message, url, envelope=to_erin)
     found = arrived(servers.lmtp_maildir, message)
     assert found == as_sent(name, message, found, smtputf8=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["newsletter_with_inline_images", "signature_image_and_attachment"]
+)
+def test_all_that_delivered_html_shows_is_there(name: str, servers: Servers) -> None:
+    """As in the picture in the documentation, which `tests/interop/render.py` makes."""
+    message, to_erin = fresh(name)
+    url = f"smtp://{servers.plain.host}:{servers.plain.port}"
+    ehlo.blocking.send(message, url, envelope=to_erin)
+    html = page(arrived(servers.maildir, message))  # finds every part, or raises KeyError
+    assert message.html is not None
+    assert html.count("data:image/png;base64,") == len(CID.findall(message.html)) > 0
+    assert "cid:" not in html
+
+
+def test_the_logo_that_is_shown_is_the_one_that_was_sent(servers: Servers) -> None:
+    message, to_erin = fresh("newsletter_with_inline_images")
+    url = f"smtp://{servers.plain.host}:{servers.plain.port}"
+    ehlo.blocking.send(message, url, envelope=to_erin)
+    shown = f'src="data:image/png;base64,{base64.b64encode(logo()).decode()}"'
+    assert shown in page(arrived(servers.maildir, message))

@@ -7,11 +7,13 @@ import os
 import pytest
 from hypothesis import settings
 
+from support.dkim_verifiers import dkim_verifier, mail_dkim
 from support.leaks import Plugin, Watch
 from support.reader import perl_reader, readers
+from support.seals import gpg, smime
 from support.servers import servers
 
-__all__ = ["perl_reader", "readers", "servers"]
+__all__ = ["dkim_verifier", "gpg", "mail_dkim", "perl_reader", "readers", "servers", "smime"]
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=500, derandomize=True, deadline=None)

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ehlo import asyncio, blocking, commands, dialogues, errors, sasl, testing
+    from ehlo import asyncio, blocking, commands, dialogues, dkim, errors, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
     from ehlo.dsn import Notify, OriginalRecipient, Ret
@@ -116,6 +116,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "Sealed",
     "Sendable",
     "address_literal",
+    "dkim",
     # What a sender can ask for
     "ByMode",
     "DeliverBy",
@@ -245,7 +246,7 @@ _HOMES: Final = {
     "ehlo.wire": "ReplyLimits",
 }
 _MODULES: Final = frozenset(
-    {"asyncio", "blocking", "commands", "dialogues", "errors", "sasl", "testing"}
+    {"asyncio", "blocking", "commands", "dialogues", "dkim", "errors", "sasl", "testing"}
 )
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

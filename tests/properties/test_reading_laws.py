@@ -27,7 +27,7 @@ from support.structure import check
 NOW = datetime(2024, 2, 29, 12, 30, 5, tzinfo=UTC)
 # Each example is a message that two programs read, one of them slowly.
 some = settings(max_examples=100 if os.environ.get("CI") == "true" else 50)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 Readers = Mapping[str, Callable[[bytes], Reading]]
 
 

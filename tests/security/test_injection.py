@@ -29,12 +29,14 @@ from ehlo import (
     MailOptions,
     Message,
     commands,
+    dkim,
     sasl,
 )
 from ehlo.dialogues import authenticate
 from ehlo.runtime.options import Settings
 from ehlo.testing import Server, ServerOptions
 from ehlo.wire import Framing, encode_whole
+from support import dkim_keys
 from support.colours import Colour, colour
 from support.hostile import CONTROL_CHARACTERS, HARMLESS, controls_in
 
@@ -218,6 +220,11 @@ def attached(attachment: Attachment) -> bytes:
     return written(attachments=[attachment])
 
 
+def signed(**options: Any) -> bytes:
+    own = {"domain": "example.org", "selector": "a", "private_key": dkim_keys.ED25519}
+    return dkim.Signer(**(own | options), clock=lambda: 0)(written())
+
+
 HEADERS: dict[str, Make] = {
     "Message:from_": lambda text: written(from_=text),
     "Message:to": lambda text: written(to=text),
@@ -232,6 +239,10 @@ HEADERS: dict[str, Make] = {
         from_="a@b", to="c@d", text="x", date=datetime(2026, 11, 23, tzinfo=UTC)
     ).as_bytes(make_id=lambda: text),
     "Mailbox:name": lambda text: written(to=Mailbox(BOB, text)),
+    "dkim.Signer:domain": lambda text: signed(domain=text),
+    "dkim.Signer:selector": lambda text: signed(selector=text),
+    "dkim.Signer:headers": lambda text: signed(headers=["From", text, text]),
+    "dkim.Signer:identity": lambda text: signed(identity=text),
     "Attachment:filename": lambda text: attached(Attachment(b"x", filename=text)),
     "Attachment:content_type": lambda text: attached(
         Attachment(b"x", filename="a", content_type=text)
@@ -285,6 +296,9 @@ ELSEWHERE: Mapping[str, str] = {
     "Channel:host": "from an Endpoint",
     "Channel:make_nonce": "a source of randomness",
     "Channel:offered": "what a server said",
+    "dkim.Signer:canonicalization": "a policy",
+    "dkim.Signer:oversigning": "a policy",
+    "dkim.Signer:private_key": "a key that is read, not sent",
     "Endpoint:host": "looked up; see test_a_host_stays_in_its_place",
     "Endpoint:password": "a Secret; see Password",
     "Endpoint:path": "a file of the system",
@@ -371,6 +385,7 @@ def surface() -> Iterator[str]:
         (ehlo, ""),
         (commands, "commands."),
         (sasl, "sasl."),
+        (dkim, "dkim."),
         (ehlo.blocking, "blocking."),
     ):
         for name in module.__all__:
@@ -424,6 +439,8 @@ BENIGN: dict[str, str] = {
     **dict.fromkeys(["Message:message_id", "Message:headers, identifiers"], "<1@example.org>"),
     **dict.fromkeys(["Attachment:content_type", "Attachment.from_path:content_type"], "text/plain"),
     "DeliverBy:mode": "R",
+    "dkim.Signer:domain": "example.com",
+    "dkim.Signer:identity": "ada@lists.example.org",
     "MailOptions:ret": "FULL",
     "commands.Xforward:attributes": "NAME",
     "commands.Auth:mechanism": "PLAIN",

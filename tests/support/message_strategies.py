@@ -80,12 +80,19 @@ _LONG: Final = st.builds(
     st.one_of(st.integers(0, 100), st.sampled_from([255, 900, 997, 998, 999])),
 )
 
-TEXTS: Final = st.lists(
+_PLAIN: Final = st.builds(  # what needs no encoding but for its ends
+    "{}{}{}".format,
+    st.sampled_from(["", " ", "  "]),
+    st.sampled_from(["word", "some words", "a   b", "x" * 80, "word " * 30 + "word"]),
+    st.sampled_from(["", " ", "  "]),
+)
+_MIXED: Final = st.lists(
     st.one_of(
         st.text(_CHARACTERS, max_size=12), _SPECIALS, _SEQUENCES, _LOOKALIKES, _LONG, st.just(" ")
     ),
     max_size=8,
 ).map("".join)
+TEXTS: Final = st.one_of(_PLAIN, _MIXED)
 """Text of one line, as a header may have to say it."""
 
 SUBJECTS: Final = TEXTS
@@ -127,15 +134,28 @@ MAILBOX_LISTS: Final = st.one_of(
 
 # --- contents -------------------------------------------------------------------------------------
 
-BODIES: Final = st.lists(
+_PLAIN_BODIES: Final = st.lists(  # what is sent as it is
+    st.one_of(
+        st.sampled_from(["--=_1_id", "--=_2_id--", "--=_1_idx", ".", "From ", "=", " ", "\t"]),
+        st.sampled_from(["\r\n", "\n", "x" * 998, "=?utf-8?q?a?="]),
+    ),
+    max_size=8,
+).map("".join)
+_MIXED_BODIES: Final = st.lists(
     st.one_of(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
         st.sampled_from(["\r\n", "\n", "\r", ".", "..", "--=_1_id", "--", "=20", " \n", "From "]),
+        st.builds(  # lines that just fit, or just do not
+            "\né{}{}".format,
+            st.integers(66, 72).map(lambda number: "x" * number),
+            st.sampled_from([" \n", "\t\n", "\n", "=\n", ""]),
+        ),
         _SEQUENCES,
         _LONG,
     ),
     max_size=8,
 ).map("".join)
+BODIES: Final = st.one_of(_PLAIN_BODIES, _MIXED_BODIES)
 """A text; never with a NUL."""
 
 FILENAMES: Final = st.one_of(

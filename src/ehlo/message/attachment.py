@@ -37,9 +37,11 @@ class Attachment:
     Args:
         content: The octets; they arrive exactly as they are. They may be given as a path
             (`pathlib.Path`), as a binary file that is open, and as an iterable or async iterable of
-            pieces; the latter is for `ehlo.asyncio` alone. A message (`message/rfc822`) is the
+            pieces; the latter is for `ehlo.asyncio` alone. Pipes and iterators are read once: such
+            an attachment is for one sending. A message (`message/rfc822`) is the
             exception: it must be text in lines, whose ends become CRLF (RFC 2046 section 5.2.1).
-        filename: The name the receiver sees, in any script; None for a file's own, or none.
+        filename: The name the receiver sees, in any script; None for no name. `from_path` takes
+            the file's own.
         content_type: The media type, with parameters if it needs any: `text/csv; charset=utf-8`.
             None guesses it from the file name; `application/octet-stream` if that says nothing.
         content_id: The name by which HTML shows it, such as `logo@example.org`, with or without

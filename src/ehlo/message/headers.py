@@ -209,8 +209,11 @@ def address_groups(
 
 
 def _address_list(name: str, entries: Iterable[list[str]]) -> str:
-    first, *others = _listed(entries)
-    return fold(f"{name}: {first}", (f" {word}" for word in others), ENCODED_LINE_MAX)
+    words = _listed(entries)
+    if len(words) == 1:
+        return f"{name}: {words[0]}\r\n"
+    first, *others = words
+    return fold(f"{name}: {first}", [f" {word}" for word in others], ENCODED_LINE_MAX)
 
 
 def _listed(entries: Iterable[list[str]]) -> list[str]:
@@ -220,12 +223,6 @@ def _listed(entries: Iterable[list[str]]) -> list[str]:
         if words:
             words[-1] += ","
         words += entry
-    return words
-
-
-def _group(name: list[str], members: Iterable[list[str]]) -> list[str]:
-    words = [*name, *_listed(members)]
-    words[-1] += ";"
     return words
 
 
@@ -243,7 +240,7 @@ class _Words:
 
     def entry(self, entry: Entry) -> list[str]:
         if isinstance(entry, Group):
-            return _group(self._group_name(entry.name), map(self._mailbox, entry.mailboxes))
+            return self._group(self._phrase(entry.name), map(self._mailbox, entry.mailboxes))
         return self._mailbox(entry)
 
     def source(self, group: GroupSource, *, as_source: bool) -> list[str]:
@@ -253,17 +250,27 @@ class _Words:
         ]
         if group.name is None:
             return _listed(members)
-        return _group([f"{group.source}:"] if as_source else self._group_name(group.name), members)
+        return self._group([group.source] if as_source else self._phrase(group.name), members)
 
-    def _group_name(self, name: str) -> list[str]:
-        words = self._phrase(name)
-        if words[-1].endswith("?="):  # white space around encoded words (RFC 2047 section 5)
-            return [*words, ":"]
-        return [*words[:-1], f"{words[-1]}:"]
+    def _group(self, words: list[str], members: Iterable[list[str]]) -> list[str]:
+        if words[-1].startswith(_ENCODED):
+            words.append(":")  # no special may touch an encoded word (RFC 2047 section 5)
+        else:
+            words[-1] += ":"
+        words += _listed(members)
+        words[-1] += ";"
+        return words
 
     def _mailbox(self, mailbox: Mailbox) -> list[str]:
         address, name = mailbox.address, mailbox.name
-        spec = address.spec if self._utf8 or address.spec.isascii() else _ascii_spec(address)
+        spec = address.spec
+        if not self._utf8 and not spec.isascii():
+            spec = _ascii_spec(address)
+        if "@" not in spec:
+            raise InvalidInput(
+                f"no header can name {spec!r} without a domain (RFC 5322 section 3.4.1); it can "
+                "be a recipient in an envelope, or in bcc"
+            )
         return [*self._phrase(name), f"<{spec}>"] if name else [spec]
 
     def _phrase(self, name: str) -> list[str]:

@@ -15,9 +15,11 @@ DEFAULT_TYPE: Final = "application/octet-stream"
 
 _TYPE_MAX: Final = 500  # characters, so that its line stays below 998
 _WORD: Final = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]++"
-_CONTENT_TYPE: Final = re.compile(
-    rf'{_WORD}/{_WORD}(?:[ ]*+;[ ]*+{_WORD}=(?:{_WORD}|"(?:[ !#-\[\]-~]|\\[ -~])*+"))*+'
-)
+_ATTRIBUTE: Final = r"[A-Za-z0-9!#$&+.^_`{|}~-]++"  # RFC 2231 has another use for * ' %
+_PARAMETER: Final = rf'[ ]*+;[ ]*+({_ATTRIBUTE})=(?:{_WORD}|"(?:[ !#-\[\]-~]|\\[ -~])*+")'
+_CONTENT_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*+")
+_NAMES: Final = re.compile(_PARAMETER)
+_ENCODED: Final = "=?"  # a reader may see an encoded word where none may stand (RFC 2047 5)
 _ENCODABLE: Final = "message/global"  # and its kin (RFC 6532 section 3.7, RFC 6533)
 
 
@@ -35,10 +37,13 @@ def check_media_type(content_type: str) -> str:
         TypeError: It is no text.
     """
     text = refuse_control_characters("the media type", require_str("a media type", content_type))
-    if len(text) > _TYPE_MAX or not _CONTENT_TYPE.fullmatch(text):
+    if len(text) > _TYPE_MAX or not _CONTENT_TYPE.fullmatch(text) or _ENCODED in text:
         raise InvalidInput(f"not a media type: {text[:_TYPE_MAX]!r}")
     if text.lower().startswith("multipart/"):
         raise InvalidInput(f"an attachment is one part, it cannot be {text}")
+    names = [name.lower() for name in _NAMES.findall(text)]
+    if len(set(names)) != len(names):
+        raise InvalidInput(f"the media type {text} has a parameter twice")
     return text
 
 

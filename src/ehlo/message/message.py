@@ -42,9 +42,13 @@ class AutoSubmitted(StrEnum):
     """Who sent a message if no person did (RFC 3834 section 5, RFC 5436 section 2.7.1)."""
 
     GENERATED = "auto-generated"
+    """A program, by itself: a newsletter, a report, a reminder."""
     REPLIED = "auto-replied"
+    """A program, in answer to one message: a note of absence, a receipt."""
     NOTIFIED = "auto-notified"
+    """A filter that tells of a message that came in."""
     NO = "no"
+    """A person, after all; as if the field were not there."""
 
 
 class MessageParts(TypedDict, total=False):
@@ -429,11 +433,6 @@ class Message:
     def has_parts(self) -> bool:
         """Whether it has anything but its text, and HTML."""
         return bool(self.attachments or self.inline or self.alternatives or self.calendar)
-
-    @property
-    def has_more_fields(self) -> bool:
-        """Whether it has fields that few messages have."""
-        return bool(self.headers or self.mailing_list or next(self._written(), ""))
 
     def _written(self) -> Iterator[str]:
         """Name the fields that parameters fill, of those that may be in `headers` as well."""

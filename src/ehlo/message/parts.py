@@ -18,6 +18,7 @@ child:
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body
@@ -87,11 +88,7 @@ class _Writer:
 
     def text(self, content_type: str, text: str) -> Part:
         encoding, octets = text_body(text, eight_bit=self._eight_bit)
-        charset = "us-ascii" if encoding == "7bit" else "utf-8"
-        fields = (
-            type_field(content_type, (f'charset="{charset}"',), without="charset")
-            + f"Content-Transfer-Encoding: {encoding}\r\n"
-        )
+        fields = _text_fields(content_type, encoding)
         return Part(fields, [octets], _BODIES.get(encoding, Body.SEVEN_BIT))
 
     def attachment(self, attachment: Attachment, disposition: str = "attachment") -> Part:
@@ -140,6 +137,13 @@ class _Writer:
         texts = [*plain, *others, *related, *invitation] or [self.text("text/plain", "")]
         (whole,) = join("mixed", [*join("alternative", texts), *attached])
         return whole
+
+
+@lru_cache(maxsize=64)
+def _text_fields(content_type: str, encoding: str) -> str:
+    charset = "us-ascii" if encoding == "7bit" else "utf-8"
+    field = type_field(content_type, (f'charset="{charset}"',), without="charset")
+    return f"{field}Content-Transfer-Encoding: {encoding}\r\n"
 
 
 _BODIES: Final = {"8bit": Body.EIGHT_BIT_MIME, "binary": Body.BINARY_MIME}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ehlo.content import Form
-    from ehlo.message.group import Entry
     from ehlo.message.message import Message
+    from ehlo.message.resent import Resent
 
 __all__ = ["Stamps", "Writing"]
 
@@ -40,7 +40,7 @@ class Stamps(NamedTuple):
 
     date: datetime
     message_id: str
-    resent: tuple[tuple[datetime, str], ...]
+    resent: Sequence[tuple[datetime, str]]
 
     @classmethod
     def of(
@@ -59,14 +59,15 @@ class Stamps(NamedTuple):
         Raises:
             InvalidInput: An identifier is none.
         """
-        return cls(
-            message.date or now(),
-            message.message_id or new_message_id(message.from_[0].address, make_id),
-            tuple(
-                (it.date or now(), it.message_id or new_message_id(it.from_[0].address, make_id))
-                for it in message.resent
-            ),
-        )
+        blocks = [_stamp(block, now, make_id) for block in message.resent]
+        return cls(*_stamp(message, now, make_id), blocks)
+
+
+def _stamp(
+    value: Message | Resent, now: Callable[[], datetime], make_id: Callable[[], str]
+) -> tuple[datetime, str]:
+    message_id = value.message_id or new_message_id(value.from_[0].address, make_id)
+    return value.date or now(), message_id
 
 
 class Writing:
@@ -98,26 +99,27 @@ class Writing:
             InvalidInput: An address is not ASCII, or a part needs 8BITMIME, and may not; the date
                 or an identifier is wrong.
         """
-        part = message_body(self._message, form.body, lambda: self._boundary)
-        head = "".join((*self._fields(utf8=form.smtputf8), part.fields, "\r\n")).encode()
-        has_utf8_header = not head.isascii()
+        part = message_body(self._message, form.body, self._new_boundary)
+        fields = self._fields(form.smtputf8)
+        fields += part.fields, "\r\n"
+        head = "".join(fields).encode()
+        is_eight_bit = part.body is not Body.SEVEN_BIT or not head.isascii()
+        not_text = _IS_BINARY if part.body is Body.BINARY_MIME else ""
         chunks = [head, *part.chunks]
-        feeds = [chunk for chunk in chunks if isinstance(chunk, Feed)]
+        feeds = [chunk for chunk in chunks if type(chunk) is Feed]
+        if not feeds and sum(map(len, cast("list[bytes]", chunks))) <= _IN_MEMORY:
+            octets = b"".join(cast("list[bytes]", chunks))
+            is_utf8, is_binary = not head.isascii(), bool(not_text)
+            return Octets(octets, is_eight_bit, is_utf8, not_text, is_binary, LineEnds.CRLF)
         sizes = [it.octets if isinstance(it, Feed) else len(it) for it in chunks]
         size = None if None in sizes else sum(it or 0 for it in sizes)
-        is_eight_bit = has_utf8_header or part.body is not Body.SEVEN_BIT
-        not_text = _IS_BINARY if part.body is Body.BINARY_MIME else ""
-        if not feeds and size is not None and size <= _IN_MEMORY:
-            octets = b"".join(cast("list[bytes]", chunks))
-            is_binary = bool(not_text)
-            return Octets(octets, is_eight_bit, has_utf8_header, not_text, is_binary, LineEnds.CRLF)
         is_async = any(feed.is_async for feed in feeds)
         return Stream(
             partial(_awaited if is_async else _pieces, chunks),
             size=size,
             octets=size,
             is_eight_bit=is_eight_bit,
-            has_utf8_header=has_utf8_header,
+            has_utf8_header=not head.isascii(),
             not_text=not_text,
             is_binary=bool(not_text),
             is_repeatable=all(feed.is_repeatable for feed in feeds),
@@ -125,40 +127,43 @@ class Writing:
             line_ends=LineEnds.CRLF,
         )
 
+    def _new_boundary(self) -> str:
+        return self._boundary
+
     @cached_property
     def _boundary(self) -> str:
         return new_identifier(self._make_id)
 
-    def _fields(self, *, utf8: bool) -> Iterator[str]:
-        message = self._message
-        for resent, (date, message_id) in zip(message.resent, self._stamps.resent, strict=True):
-            yield from resent.fields(date=date, message_id=message_id, utf8=utf8)
-        yield f"Date: {format_date(self._stamps.date)}\r\n"
-        for name, found in _address_fields(message):
-            if found:
-                yield addresses(name, found, utf8=utf8)
-        yield f"Message-ID: {self._stamps.message_id}\r\n"
+    def _fields(self, utf8: bool) -> list[str]:  # noqa: FBT001 - private
+        message, stamps = self._message, self._stamps
+        fields: list[str] = []
+        for resent, (date, message_id) in zip(message.resent, stamps.resent, strict=True):
+            fields += resent.fields(date=date, message_id=message_id, utf8=utf8)
+        fields.append(f"Date: {format_date(stamps.date)}\r\n")
+        fields.append(addresses("From", message.from_, utf8=utf8))
+        if message.sender is not None and message.from_ != (message.sender,):
+            # RFC 5322 section 3.6.2: not where it is the author
+            fields.append(addresses("Sender", (message.sender,), utf8=utf8))
+        if message.reply_to:
+            fields.append(addresses("Reply-To", message.reply_to, utf8=utf8))
+        if message.to:
+            fields.append(addresses("To", message.to, utf8=utf8))
+        if message.cc:
+            fields.append(addresses("Cc", message.cc, utf8=utf8))
+        fields.append(f"Message-ID: {stamps.message_id}\r\n")
         if message.subject:
-            yield unstructured("Subject", message.subject, utf8=utf8)
-        if message.has_more_fields:
-            yield from _more_fields(message, utf8=utf8)
-        yield "MIME-Version: 1.0\r\n"
+            fields.append(unstructured("Subject", message.subject, utf8=utf8))
+        fields += _more_fields(message, utf8)
+        fields.append("MIME-Version: 1.0\r\n")
+        return fields
 
 
-def _address_fields(message: Message) -> Iterator[tuple[str, Sequence[Entry]]]:
-    yield "From", message.from_
-    if message.sender is not None and message.from_ != (message.sender,):
-        yield "Sender", (message.sender,)  # RFC 5322 section 3.6.2: not where it is the author
-    yield "Reply-To", message.reply_to
-    yield "To", message.to
-    yield "Cc", message.cc
-
-
-def _more_fields(message: Message, *, utf8: bool) -> Iterator[str]:
+def _more_fields(message: Message, utf8: bool) -> Iterator[str]:  # noqa: FBT001 - private
     """Write the fields that few messages have."""
-    for name, found in (("In-Reply-To", message.in_reply_to), ("References", message.references)):
-        if found:
-            yield fold(f"{name}:", [f" {identifier}" for identifier in found])
+    if message.in_reply_to:
+        yield fold("In-Reply-To:", [f" {identifier}" for identifier in message.in_reply_to])
+    if message.references:
+        yield fold("References:", [f" {identifier}" for identifier in message.references])
     if message.auto_submitted is not None:
         yield f"Auto-Submitted: {message.auto_submitted}\r\n"
     if message.disposition_notification_to:

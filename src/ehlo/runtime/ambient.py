@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
     from ehlo.transcript import Trace
 
-__all__ = ["LoggingTrace", "default_context", "make_id", "make_nonce", "now", "traces"]
+__all__ = [
+    "LoggingTrace",
+    "default_context",
+    "make_id",
+    "make_nonce",
+    "now",
+    "traces",
+    "unix_time",
+]
 
 _logger = logging.getLogger("ehlo")
 
@@ -23,6 +32,11 @@ _logger = logging.getLogger("ehlo")
 def now() -> datetime:
     """Return the time with the machine's own offset, as mail headers want it."""
     return datetime.now(UTC).astimezone()
+
+
+def unix_time() -> float:
+    """Return the time in seconds since 1970, as signatures want it."""
+    return time.time()
 
 
 def make_id() -> str:

@@ -153,7 +153,7 @@ def test_a_message_that_says_nothing_is_a_message() -> None:
     assert built(to=(), bcc="bob@example.com")["To"] is None
 
 
-def test_the_same_message_makes_the_same_octets() -> None:
+def test_the_same_message_makes_the_same_octets() -> None:  # H6
     message = Message(**PLAIN, text=UUML, html=UUML, attachments=[Attachment(b"", filename="a")])
     assert octets_of(message) == octets_of(message) == octets_of(unpickled(message))
 

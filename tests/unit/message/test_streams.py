@@ -44,7 +44,7 @@ class Bare:
         return self._left.read(size)
 
 
-def read(content: Content) -> bytes:
+def read(content: Octets | Stream) -> bytes:
     assert isinstance(content, Stream)
     pieces: Any = content.pieces()
     return b"".join(pieces)

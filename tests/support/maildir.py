@@ -1,7 +1,13 @@
 """Waiting for mail that a real server delivers to a Maildir."""
 
+import re
 import time
 from pathlib import Path
+
+_TRACE = re.compile(
+    rb"(?:(?:Return-Path|Delivered-To|X-Original-To|Received):[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)*",
+)
+"""The fields that the last server puts on top."""
 
 
 def delivered(maildir: Path, message_id: str, timeout: float = 20.0) -> bytes:
@@ -23,6 +29,22 @@ def delivered(maildir: Path, message_id: str, timeout: float = 20.0) -> bytes:
 def without_trace(message: bytes, first_field: bytes) -> bytes:
     """Return a delivered message from a header field on: what servers put on top is cut off."""
     return message[message.index(first_field) :]
+
+
+def taken(maildir: Path, message_id: str) -> bytes:
+    """Return the message with this Message-ID as it was sent, as soon as it is there.
+
+    Trace fields are taken off, and line ends are CRLF. The file is removed: others need not look
+    through large ones.
+    """
+    octets = delivered(maildir, message_id)
+    for path in maildir.glob("new/*"):
+        if message_id.encode() in path.read_bytes():
+            path.unlink()
+    found = _TRACE.match(octets)
+    assert found
+    assert found.end(), "no trace field: this was not delivered by a server"
+    return octets[found.end() :]
 
 
 def all_delivered(maildir: Path, mark: bytes, count: int, timeout: float = 25.0) -> list[bytes]:

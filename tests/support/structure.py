@@ -37,6 +37,7 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _FIELD: Final = re.compile(r"([!-9;-~]+):(.*)", re.DOTALL)
 _WHOLE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|\[[^\[\]]*\]')  # what holds no break
 _BOUNDARY: Final = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _QP_LINE: Final = re.compile(rb"(?:[\t !-<>-~]|=[0-9A-F]{2})*(?:(?<![\t ])|=)")
 _CID: Final = re.compile(r"""(?:=\s*["']?|url\(\s*["']?)cid:([^"'\s<>)]+)""", re.IGNORECASE)
 
@@ -240,7 +241,8 @@ def _check_lines(content: bytes, encoding: str, where: str) -> None:
         raise Malformed(f"{where}: 8-bit octets in {encoding}")
     if b"\0" in content:
         raise Malformed(f"{where}: a NUL in {encoding}")
-    if re.search(rb"\r(?!\n)|(?<!\r)\n", content):
+    ends = content.count(b"\r\n")  # counted: an attachment may be large
+    if content.count(b"\r") != ends or content.count(b"\n") != ends:
         raise Malformed(f"{where}: a bare CR or LF in {encoding}")
     if any(len(line) > _LINE_OCTETS for line in content.split(b"\r\n")):
         raise Malformed(f"{where}: a line of more than {_LINE_OCTETS} octets in {encoding}")
@@ -257,8 +259,9 @@ def _parts(
     for other in around.boundaries:
         if boundary.startswith(other) or other.startswith(boundary):
             raise Malformed(f"{where}: the boundaries {other!r} and {boundary!r} collide")
-    delimiter = rb"(?:\A|\r\n)--" + re.escape(boundary.encode())
-    preamble, *contents = re.split(delimiter + rb"[ \t]*(?=\r\n)", content)
+    # Begins with a literal, which is looked for quickly: an attachment may be large.
+    delimiter = rb"\r\n--" + re.escape(boundary.encode())
+    preamble, *contents = re.split(delimiter + rb"[ \t]*(?=\r\n)", b"\r\n" + content)
     if not contents:
         raise Malformed(f"{where}: no delimiter")
     contents[-1], *epilogues = re.split(delimiter + rb"--[ \t]*(?=\r\n|\Z)", contents[-1])
@@ -310,12 +313,13 @@ def _decoded(content: bytes, encoding: str, where: str) -> bytes:
 def _from_base64(content: bytes, where: str) -> bytes:
     body = content.removesuffix(b"\r\n")
     lines = body.split(b"\r\n") if body else []
-    for number, line in enumerate(lines, 1):
+    joined = b"".join(lines)
+    is_usual = {*map(len, lines[:-1])} <= {_ENCODED_LINE} and not joined.translate(None, _BASE64)
+    for number, line in enumerate(lines[-1:] if is_usual else lines, 1):
         if len(line) > _ENCODED_LINE:
             raise Malformed(f"{where}: base64 line {number} has more than 76 characters")
         if not re.fullmatch(rb"[A-Za-z0-9+/]*={0,2}", line) or not line:
             raise Malformed(f"{where}: base64 line {number} is none: {line!r}")
-    joined = b"".join(lines)
     try:
         decoded = binascii.a2b_base64(joined, strict_mode=True) if joined else b""
     except binascii.Error as exc:

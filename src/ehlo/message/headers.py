@@ -226,6 +226,12 @@ def _listed(entries: Iterable[list[str]]) -> list[str]:
     return words
 
 
+def _group(name: list[str], members: Iterable[list[str]]) -> list[str]:
+    words = [*name, *_listed(members)]
+    words[-1] += ";"
+    return words
+
+
 class _Words:
     """Makes of mailboxes and groups the words between which a line may be folded.
 
@@ -240,7 +246,7 @@ class _Words:
 
     def entry(self, entry: Entry) -> list[str]:
         if isinstance(entry, Group):
-            return self._group(self._named(entry.name), map(self._mailbox, entry.mailboxes))
+            return _group(self._group_name(entry.name), map(self._mailbox, entry.mailboxes))
         return self._mailbox(entry)
 
     def source(self, group: GroupSource, *, as_source: bool) -> list[str]:
@@ -250,18 +256,13 @@ class _Words:
         ]
         if group.name is None:
             return _listed(members)
-        return self._group([f"{group.source}:"] if as_source else self._named(group.name), members)
+        return _group([f"{group.source}:"] if as_source else self._group_name(group.name), members)
 
-    def _named(self, name: str) -> list[str]:
+    def _group_name(self, name: str) -> list[str]:
         words = self._phrase(name)
         if words[-1].startswith(_ENCODED):
             return [*words, ":"]  # no special may touch an encoded word (RFC 2047 section 5)
         return [*words[:-1], f"{words[-1]}:"]
-
-    def _group(self, words: list[str], members: Iterable[list[str]]) -> list[str]:
-        words += _listed(members)
-        words[-1] += ";"
-        return words
 
     def _mailbox(self, mailbox: Mailbox) -> list[str]:
         address, name = mailbox.address, mailbox.name

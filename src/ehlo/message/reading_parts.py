@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Body"]
 
-_PARAMETER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 _VALUE: Final = re.compile(r"[ -~]*")
 _CALENDAR_FILES: Final = {"application/ics", "text/calendar"}
 
@@ -140,10 +140,14 @@ def _content_type(part: email.message.Message[Any, Any], *, without: tuple[str, 
     kept = [part.get_content_type()]
     for name, value in cast("list[tuple[str, object]]", part.get_params([]))[1:]:
         text = value if isinstance(value, str) else ""
-        if name.lower() not in without and _PARAMETER.fullmatch(name) and _VALUE.fullmatch(text):
-            escaped = text.replace("\\", r"\\").replace('"', r"\"")
-            kept.append(f'{name}="{escaped}"')
+        if name.lower() not in without and _TOKEN.fullmatch(name) and _VALUE.fullmatch(text):
+            kept.append(f"{name}={text if _TOKEN.fullmatch(text) else _quoted(text)}")
     return "; ".join(kept)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def _joined(calendar: Calendar, attachments: list[Attachment]) -> tuple[Calendar, list[Attachment]]:

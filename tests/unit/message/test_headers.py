@@ -328,6 +328,13 @@ def test_an_address_that_is_not_ascii_is_refused() -> None:
         addresses("To", [Mailbox(Address(f"gr{UUML}n@example.org"))])
 
 
+def test_the_colon_of_a_group_stands_apart_from_an_encoded_word() -> None:
+    """RFC 2047 section 5: white space between it and any special."""
+    groups = parse_groups("Größe: a@b;, plain: ;")
+    field = address_groups("To", groups, as_source=False)
+    assert field == "To: =?utf-8?b?R3LDtsOfZQ==?= : a@b;, plain:;\r\n"
+
+
 def test_groups_are_written_with_their_members() -> None:
     text = f'Gr{UUML}ne: "a, b" <a@x>, c@x;, d@x, "No, body": ;'
     field = address_groups("To", parse_groups(text), as_source=False)

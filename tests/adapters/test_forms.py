@@ -39,9 +39,9 @@ def test_octets_are_those_the_server_takes_and_the_message_allows(
     asked: str, offered: tuple[str, ...], declared: str | None, encodings: list[str]
 ) -> None:  # E3 H8
     attached = bytes(range(256))
-    message = Message(**PARTS, text="Grüße aus dem Norden, wo es schön ist.", body=asked).replace(
-        attachments=[Attachment(attached)]
-    )
+    message = Message(
+        **PARTS, text="Grüße aus dem Norden, wo es schön ist.", transfer=asked
+    ).replace(attachments=[Attachment(attached)])
     it = received(message, *offered)
     assert [part["Content-Transfer-Encoding"] for part in it.parse().iter_parts()] == encodings
     assert it.parameters.get("BODY") == declared
@@ -74,7 +74,7 @@ def test_what_a_seal_returns_is_what_arrives() -> None:  # H9
         seen.append(octets)
         return b"X-Sealed: 1\r\n" + octets
 
-    message = Message(**PARTS, text=".Grüße", bcc="carol@example.com", body="BINARYMIME")
+    message = Message(**PARTS, text=".Grüße", bcc="carol@example.com", transfer="BINARYMIME")
     it = received(Sealed(message, seal), *ALL)
     assert it.content == b"X-Sealed: 1\r\n" + seen[0]
     assert seen[0].isascii()

@@ -130,7 +130,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 def encoding(parts: dict[str, Any], body: str) -> str:
     """Return the encoding of the last part, as the page says it."""
     try:
-        octets = written(**parts, body=body)
+        octets = written(**parts, transfer=body)
     except InvalidInput:
         return "not possible"
     assert all(len(line) <= 998 for line in octets.split(b"\r\n"))
@@ -153,7 +153,7 @@ def test_the_encodings_of_every_row_are_those_that_are_chosen(kind: str) -> None
 def test_a_multipart_names_the_encoding_of_what_is_in_it() -> None:
     parts = {"text": "Grüße", "attachments": [Attachment(b"4")]}
     found = [
-        read(written(**parts, body=body))["Content-Transfer-Encoding"]
+        read(written(**parts, transfer=body))["Content-Transfer-Encoding"]
         for body in ("7BIT", "8BITMIME", "BINARYMIME")
     ]
     assert found == [None, "8bit", "binary"]

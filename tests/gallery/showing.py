@@ -22,7 +22,7 @@ _SAME_IN_ALL = ("Date: Mon, 23 Nov 2026 09:30:00 +0100\r\n", "MIME-Version: 1.0\
 
 def header(message: Message, *, smtputf8: bool = False) -> str:
     """Return what a header says of the message itself: all but date, MIME-Version and the body."""
-    octets = message.as_bytes(make_id=make_id, smtputf8=smtputf8, body=Body.EIGHT_BIT_MIME)
+    octets = message.as_bytes(make_id=make_id, smtputf8=smtputf8, transfer=Body.EIGHT_BIT_MIME)
     head = octets.partition(b"\r\n\r\n")[0].decode() + "\r\n"
     for field in _SAME_IN_ALL:
         head = head.replace(field, "")
@@ -31,7 +31,7 @@ def header(message: Message, *, smtputf8: bool = False) -> str:
 
 def tree(message: Message, body: Body = Body.SEVEN_BIT) -> str:
     """Return the tree of parts: type, transfer encoding, disposition and file name of each."""
-    octets = message.as_bytes(make_id=make_id, body=body, smtputf8=message.needs_smtputf8)
+    octets = message.as_bytes(make_id=make_id, transfer=body, smtputf8=message.needs_smtputf8)
     parts = check(octets, transfer=TRANSFERS[body], utf8_header=message.needs_smtputf8)
     return "".join(f"{line}\n" for line in _lines(parts, ""))
 
@@ -54,7 +54,7 @@ def _facts(part: Part) -> Iterator[str]:
 
 def contents(message: Message, kind: str) -> list[bytes]:
     """Return the decoded octets of the parts of a media type."""
-    octets = message.as_bytes(make_id=make_id, body="8BITMIME", smtputf8=message.needs_smtputf8)
+    octets = message.as_bytes(make_id=make_id, transfer="8BITMIME", smtputf8=message.needs_smtputf8)
     parts = check(octets, transfer="8bit", utf8_header=message.needs_smtputf8)
     return [part.octets for part in parts.walk() if part.kind == kind]
 

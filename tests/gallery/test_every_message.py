@@ -47,11 +47,11 @@ def forms_of(name: str) -> Iterator[dict[str, Any]]:
 def test_its_structure_is_sound(name: str, body: Body, smtputf8: bool) -> None:
     message = GALLERY[name]()
     if can_be_had(name, body, smtputf8):
-        octets = message.as_bytes(make_id=make_id, body=body, smtputf8=smtputf8)
+        octets = message.as_bytes(make_id=make_id, transfer=body, smtputf8=smtputf8)
         check(octets, transfer=TRANSFERS[body], utf8_header=smtputf8)
     else:
         with pytest.raises(InvalidInput):
-            message.as_bytes(make_id=make_id, body=body, smtputf8=smtputf8)
+            message.as_bytes(make_id=make_id, transfer=body, smtputf8=smtputf8)
 
 
 @every_small_message

@@ -50,7 +50,7 @@ def test_very_long_lines() -> None:
     message = texts.very_long_lines()
     for body in (Body.SEVEN_BIT, Body.EIGHT_BIT_MIME, Body.BINARY_MIME):
         assert tree(message, body) == "text/plain quoted-printable\n"
-        assert max(map(len, message.as_bytes(body=body).splitlines())) <= 998
+        assert max(map(len, message.as_bytes(transfer=body).splitlines())) <= 998
     assert text(message) == f"{message.text}\n"
 
 

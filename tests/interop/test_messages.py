@@ -49,7 +49,9 @@ def as_sent(name: str, sent: ehlo.Message, found: bytes, *, smtputf8: bool) -> b
     boundary = BOUNDARY.search(found)
     identifier = boundary[1].decode() if boundary else "none"
     again = GALLERY[name]().replace(message_id=sent.message_id)
-    return again.as_bytes(body=Body.EIGHT_BIT_MIME, smtputf8=smtputf8, make_id=lambda: identifier)
+    return again.as_bytes(
+        transfer=Body.EIGHT_BIT_MIME, smtputf8=smtputf8, make_id=lambda: identifier
+    )
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -11,13 +11,17 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ehlo import Address, Attachment, Mailbox, Message
+from ehlo import Address, Alternative, Attachment, Calendar, Group, Mailbox, Message
 
 __all__ = [
+    "ALTERNATIVES",
     "BODIES",
+    "CALENDARS",
     "DISPLAY_NAMES",
     "FILENAMES",
     "FILES",
+    "GROUPS",
+    "INLINE",
     "MAILBOXES",
     "MAILBOX_LISTS",
     "PARAMETERS",
@@ -127,6 +131,9 @@ def _long_list(number: int, name: str) -> list[Mailbox]:
     return [Mailbox(Address(f"{one}@list.example"), name * (one % 3)) for one in range(number)]
 
 
+# Python's reader of group names loses blanks at their ends, and adds some between encoded words.
+_GROUP_NAMES: Final = DISPLAY_NAMES.map(lambda name: name[:20].strip()).filter(bool)
+GROUPS: Final = st.builds(Group, _GROUP_NAMES, st.lists(MAILBOXES, max_size=3))
 MAILBOX_LISTS: Final = st.one_of(
     st.lists(MAILBOXES, max_size=4),
     st.builds(_long_list, st.integers(20, 60), DISPLAY_NAMES.filter(lambda name: len(name) < 90)),
@@ -183,6 +190,34 @@ FILES: Final = st.builds(
     st.sampled_from([None, "application/pdf", "text/csv; charset=utf-8", 'a/b; c="d;e"; f=g']),
 )
 
+INLINE: Final = st.lists(
+    st.tuples(st.binary(max_size=60), st.none() | FILENAMES),
+    max_size=3,
+).map(
+    lambda found: [
+        Attachment(content, filename=name, content_type="image/png", content_id=f"{n}@a.example")
+        for n, (content, name) in enumerate(found)
+    ]
+)
+"""What HTML may show; without HTML there is none."""
+
+ALTERNATIVES: Final = st.lists(
+    st.builds(
+        lambda text, kind: Alternative(text, content_type=kind),
+        BODIES,
+        st.sampled_from(["text/x-amp-html", "text/markdown; variant=GFM"]),
+    ),
+    max_size=2,
+)
+CALENDARS: Final = st.none() | st.builds(
+    lambda text, filename: Calendar(
+        f"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nSUMMARY:{text}\r\nEND:VCALENDAR\r\n",
+        filename=filename,
+    ),
+    TEXTS,
+    st.none() | FILENAMES,
+)
+
 # --- messages -------------------------------------------------------------------------------------
 
 _EXTRA_NAMES: Final = st.text("abcXYZ-019", max_size=60).map(lambda text: f"X-{text}")
@@ -212,6 +247,8 @@ PARAMETERS: Final[dict[str, SearchStrategy[Any]]] = {
     "subject": SUBJECTS,
     "text": st.none() | BODIES,
     "html": st.none() | BODIES,
+    "alternatives": ALTERNATIVES,
+    "calendar": CALENDARS,
     "attachments": st.lists(FILES, max_size=3),
     "headers": HEADERS,
 }

@@ -161,7 +161,7 @@ def _can_break(field: Field, line: str) -> bool:
     text = line.removeprefix(f"{field.name}:").strip(" \t")
     if field.name.lower() not in STRUCTURED:
         return bool(re.search(r"[ \t]", text))
-    return bool(re.search(r"[ \t]|[,;](?=.)", _WHOLE.sub("x", text)))
+    return bool(re.search(r"[ \t]|[,;](?=[^,;])", _WHOLE.sub("x", text)))
 
 
 def _check_names(fields: Sequence[Field]) -> None:

@@ -77,7 +77,7 @@ class MessageParts(TypedDict, total=False):
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
     date: datetime | None
     message_id: str | None
-    body: Body | str
+    transfer: Body | str
 
 
 _set = object.__setattr__
@@ -121,7 +121,7 @@ class Message:
         date: When it was written, with a UTC offset; None for when it is sent.
         message_id: Its identifier, with or without angle brackets; None makes one when it is sent.
             To send a message again is to send the same identifier: set it if you may have to.
-        body: The most that may be asked of a server: `7BIT` for a message that everybody takes,
+        transfer: The most that may be asked of a server: `7BIT` for a message that everybody takes,
             `8BITMIME` for texts as they are where it is offered, `BINARYMIME` for attachments as
             they are where that is: a third smaller, but for servers one knows.
 
@@ -155,7 +155,7 @@ class Message:
         headers: The added fields, as pairs.
         date: As above.
         message_id: As above, with angle brackets.
-        body: As above.
+        transfer: As above.
     """
 
     from_: tuple[Mailbox, ...]
@@ -180,7 +180,7 @@ class Message:
     headers: tuple[tuple[str, str], ...]
     date: datetime | None
     message_id: str | None
-    body: Body
+    transfer: Body
 
     def __init__(  # noqa: PLR0913 - one for each thing a message has, by name
         self,
@@ -207,7 +207,7 @@ class Message:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         date: datetime | None = None,
         message_id: str | None = None,
-        body: Body | str = Body.EIGHT_BIT_MIME,
+        transfer: Body | str = Body.EIGHT_BIT_MIME,
     ) -> None:
         _set(self, "from_", mailboxes(from_))
         _set(self, "to", entries(to))
@@ -238,7 +238,7 @@ class Message:
         _set(self, "headers", extra_fields(headers, set(self._written())) if headers else ())
         _set(self, "date", date)
         _set(self, "message_id", None if message_id is None else check_message_id(message_id))
-        _set(self, "body", body if type(body) is Body else chosen(Body, body))
+        _set(self, "transfer", transfer if type(transfer) is Body else chosen(Body, transfer))
         if date is not None:
             check_date(date)
         check_authors(self.from_, self.sender)
@@ -281,7 +281,7 @@ class Message:
         *,
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
-        body: Body | str = Body.SEVEN_BIT,
+        transfer: Body | str = Body.SEVEN_BIT,
         smtputf8: bool | None = None,
     ) -> bytes:
         """Write the message as it is sent (RFC 5322, MIME).
@@ -294,7 +294,7 @@ class Message:
             make_id: Makes identifiers of 1 to 60 letters and digits: for the Message-ID of a
                 message that has none, and for the boundaries of one that has several parts. Without
                 it boundaries are made of the Message-ID.
-            body: The octets that may be in it; see the class.
+            transfer: The octets that may be in it; see the class.
             smtputf8: Whether its header may be UTF-8, as where a server takes SMTPUTF8 (RFC 6532);
                 None for where an address asks for it.
 
@@ -306,14 +306,16 @@ class Message:
             InvalidInput: The message needs one of the arguments and it is not there or wrong; or it
                 cannot be had in that form; or it has parts that must be awaited.
         """
-        return b"".join(self.iter_bytes(now=now, make_id=make_id, body=body, smtputf8=smtputf8))
+        return b"".join(
+            self.iter_bytes(now=now, make_id=make_id, transfer=transfer, smtputf8=smtputf8)
+        )
 
     def iter_bytes(
         self,
         *,
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
-        body: Body | str = Body.SEVEN_BIT,
+        transfer: Body | str = Body.SEVEN_BIT,
         smtputf8: bool | None = None,
     ) -> Iterator[bytes]:
         """Write the message piece by piece, in flat memory; see `as_bytes`.
@@ -321,7 +323,7 @@ class Message:
         Returns:
             The pieces, at most 128 KiB each, or as large as its texts.
         """
-        content = self._content(now, make_id, body, smtputf8)
+        content = self._content(now, make_id, transfer, smtputf8)
         if isinstance(content, Octets):
             return iter((content.octets,))
         pieces = content.pieces()
@@ -334,11 +336,11 @@ class Message:
         *,
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
-        body: Body | str = Body.SEVEN_BIT,
+        transfer: Body | str = Body.SEVEN_BIT,
         smtputf8: bool | None = None,
     ) -> AsyncIterator[bytes]:
         """Write the message piece by piece, awaiting attachments that need it; see `as_bytes`."""
-        content = self._content(now, make_id, body, smtputf8)
+        content = self._content(now, make_id, transfer, smtputf8)
         pieces = iter((content.octets,)) if isinstance(content, Octets) else content.pieces()
         if isinstance(pieces, AsyncIterator):
             async for piece in pieces:
@@ -352,7 +354,7 @@ class Message:
         *,
         now: datetime | None = None,
         make_id: Callable[[], str] | None = None,
-        body: Body | str = Body.SEVEN_BIT,
+        transfer: Body | str = Body.SEVEN_BIT,
         smtputf8: bool | None = None,
     ) -> int | None:
         """Return how many octets `as_bytes` would return, without reading large attachments.
@@ -360,14 +362,14 @@ class Message:
         Returns:
             The size; None if that of an attachment is not known.
         """
-        content = self._content(now, make_id, body, smtputf8)
+        content = self._content(now, make_id, transfer, smtputf8)
         return len(content.octets) if isinstance(content, Octets) else content.octets
 
     def _content(
         self,
         now: datetime | None,
         make_id: Callable[[], str] | None,
-        body: Body | str,
+        transfer: Body | str,
         smtputf8: bool | None,  # noqa: FBT001 - private
     ) -> Octets | Stream:
         stamps = Stamps.of(
@@ -375,7 +377,7 @@ class Message:
         )
         make = make_id or partial(identifier_of, stamps.message_id)
         utf8 = self.needs_smtputf8 if smtputf8 is None else smtputf8
-        return Writing(self, stamps, make).write(Form(chosen(Body, body), utf8))
+        return Writing(self, stamps, make).write(Form(chosen(Body, transfer), utf8))
 
     # -- The standard library ---------------------------------------------------------------------
 
@@ -469,7 +471,7 @@ class Message:
             value = getattr(self, name, None)
             if name in _TEXTS and value is not None:
                 yield name, _Characters(len(value))
-            elif value not in _NOTHING and (name, value) != ("body", Body.EIGHT_BIT_MIME):
+            elif value not in _NOTHING and (name, value) != ("transfer", Body.EIGHT_BIT_MIME):
                 yield name, value
 
 

@@ -114,11 +114,13 @@ def _built(
     needs_smtputf8 = message.needs_smtputf8
     files = message.files
     if not files:
-        return Outgoing(envelope, Formed(write, message.body, needs_smtputf8), stamps.message_id)
+        return Outgoing(
+            envelope, Formed(write, message.transfer, needs_smtputf8), stamps.message_id
+        )
     sources = [file.source for file in files if not isinstance(file.source, bytes)]
     content = Formed(
         write,
-        message.body,
+        message.transfer,
         needs_smtputf8,
         needs_eight_bit=any(
             is_composite(file.content_type) and not (file.content or b"").isascii()

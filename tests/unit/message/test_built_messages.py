@@ -263,7 +263,7 @@ def test_no_header_names_an_address_without_a_domain() -> None:
     with pytest.raises(InvalidInput, match="no header can name 'postmaster' without a domain"):
         message.as_bytes()
     hidden = message.replace(to=(), bcc="postmaster")
-    assert hidden.envelope().recipients == ("postmaster",)
+    assert hidden.envelope().recipients == (Address("postmaster"),)
     assert b"postmaster" not in hidden.as_bytes()
 
 

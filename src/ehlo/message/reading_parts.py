@@ -29,9 +29,7 @@ _Parameters: TypeAlias = "list[tuple[str, str | tuple[str | None, str | None, st
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]+")
 _VALUE: Final = re.compile(r"[ -~]*")
-_SURROGATES: Final = re.compile("[\udc80-\udcff]")  # octets of an unknown charset
 _CALENDAR_FILES: Final = {"application/ics", "text/calendar"}
-_IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "base64": a2b_base64,
     "quoted-printable": a2b_qp,
@@ -148,14 +146,12 @@ def _attachment(part: AnyMessage) -> Attachment:
 
 def _decoded(part: AnyMessage) -> bytes:
     """Return the octets of a leaf, their transfer encoding undone."""
-    payload: Any = part.get_payload()
-    if payload is None:
-        return b""
+    payload, octets = part.get_payload(), part.get_payload(decode=True)
     is_text = isinstance(payload, str) and not payload.isascii()
-    if is_text and _transfer_encoding(part) in _IDENTITIES and not _SURROGATES.search(payload):
+    if is_text and octets == cast("str", payload).encode("raw-unicode-escape"):
         # The message was parsed from a text: the package would escape what is not in Latin-1.
         return cast("str", payload).encode(part.get_content_charset("utf-8"))
-    return cast("bytes", part.get_payload(decode=True))
+    return cast("bytes", octets or b"")
 
 
 def _message(part: AnyMessage) -> bytes:

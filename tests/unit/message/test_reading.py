@@ -133,7 +133,11 @@ def test_fields_that_are_folded_are_read_on_one_line(reader: str) -> None:
     )
     assert message.subject == "one two  three"
     assert message.to == (
-        *(Mailbox(Address("b@x.org")), Mailbox(Address("c@x.org"), "Bob B"), Mailbox(Address("d@x.org"), "D, D")),
+        *(
+            Mailbox(Address("b@x.org")),
+            Mailbox(Address("c@x.org"), "Bob B"),
+            Mailbox(Address("d@x.org"), "D, D"),
+        ),
     )
     assert message.references == ("<1@x>", "<2@x>")
     assert message.headers == (("Received", "from a by b; Mon, 01 Jan 2024"),)

@@ -319,7 +319,7 @@ class Message:
         """Write the message piece by piece, in flat memory; see `as_bytes`.
 
         Returns:
-            The pieces, at most 128 KiB each, or as large as its texts.
+            The pieces, at most 128 KiB each, or as large as its texts and what goes in binary.
         """
         content = self._content(now, make_id, body, smtputf8)
         if isinstance(content, Octets):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -87,7 +87,9 @@ def messages(draw: st.DrawFn) -> Message:
     """Draw a message that has a date and an identifier, and a text, as what is read has."""
     parts = draw(st.fixed_dictionaries({}, optional=PARTS))
     sender = parts.get("sender")
-    authors = draw(MAILBOXES if sender is None else st.lists(MAILBOXES, min_size=1, max_size=3))
+    authors: Any = draw(
+        MAILBOXES if sender is None else st.lists(MAILBOXES, min_size=1, max_size=3)
+    )
     message = Message(
         from_=authors,
         text=draw(BODIES),
@@ -164,9 +166,9 @@ def test_anything_is_read_or_refused_and_is_clean(lines: list[str], is_modern: b
     for name, value in message.headers:
         assert controls_in(name + value) == []
     form: dict[str, Any] = {
-        "now": datetime(2024, 1, 1, tzinfo=timezone.utc),
+        "now": datetime(2024, 1, 1, tzinfo=UTC),
         "make_id": lambda: "i",
-    }  # noqa: UP017
+    }
     octets = message.as_bytes(body="8BITMIME", smtputf8=True, **form)
     assert octets.count(b"\r") == octets.count(b"\n") == octets.count(b"\r\n")
     again = Message.from_email(message_from_bytes(octets, policy=policy.default))

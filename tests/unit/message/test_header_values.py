@@ -360,7 +360,10 @@ def test_names_are_quoted_in_utf_8(name: str, words: list[str]) -> None:
 
 
 def test_addresses_stay_as_they_are_in_utf_8() -> None:
-    people = [Mailbox(Address("dör@bücher.example"), "Jürgen"), Group("Ü", ["a@bücher.example"])]
+    people: list[Any] = [
+        Mailbox(Address("dör@bücher.example"), "Jürgen"),
+        Group("Ü", ["a@bücher.example"]),
+    ]
     assert addresses("To", people, utf8=True) == (
         'To: "Jürgen" <dör@bücher.example>, "Ü": a@bücher.example;\r\n'
     )

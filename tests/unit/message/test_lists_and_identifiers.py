@@ -129,7 +129,7 @@ def test_no_control_character_gets_into_the_fields_of_a_list(character: str) -> 
         *({place: f"https://x.org/{character}b"} for place in URL_PLACES),
     ):
         with pytest.raises(InvalidInput):
-            MailingList(**arguments)  # type: ignore[arg-type]
+            MailingList(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_field_of_a_list_cannot_be_given_twice() -> None:
         (Group("undisclosed-recipients"), "undisclosed-recipients: ;"),
         (Group("Team", ["a@b.org", ("Bob, B", "c@d.org")]), 'Team: a@b.org, "Bob, B" <c@d.org>;'),
         (Group("A: B;", "Ada <a@b.org>"), '"A: B;": Ada <a@b.org>;'),
-        (Group('"q"', Mailbox(Address("a@b.org"))), '"\\"q\\"": a@b.org;'),
+        (Group('"q"', [Mailbox(Address("a@b.org"))]), '"\\"q\\"": a@b.org;'),
         (Group(" Grüße ", [Address("a@b.org")]), '" Grüße ": a@b.org;'),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

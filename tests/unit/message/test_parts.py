@@ -139,9 +139,9 @@ def test_multiparts_say_the_most_that_is_in_them(
     # the inner one says what is in it, whatever stands beside it (RFC 2045 section 6.4)
     inner = {it["Content-Transfer-Encoding"] for it in texts.get_payload()}
     assert texts.get("Content-Transfer-Encoding", "7bit") == ("8bit" if "8bit" in inner else "7bit")
-    assert octets_of(part).isascii() is (
-        needed is Body.SEVEN_BIT or attached.isascii() and text.isascii() and html.isascii()
-    )
+    as_they_are = [text.encode(), html.encode(), attached]
+    is_ascii = needed is Body.SEVEN_BIT or all(octets.isascii() for octets in as_they_are)
+    assert octets_of(part).isascii() is is_ascii
     assert file["Content-Transfer-Encoding"] == (
         "binary" if allowed is Body.BINARY_MIME else "base64"
     )

@@ -100,9 +100,8 @@ def test_values_that_were_set_are_read_as_they_are_shown() -> None:
 
 def test_values_of_the_older_kind_are_decoded() -> None:
     message = LegacyMessage()
-    message["From"] = Header("Jürgen", "utf-8")
-    message.replace_header("From", f"{message['From'].encode()} <j@example.org>")
-    message["Subject"] = Header("Grüße " * 30, "latin-1")
+    message["From"] = f"{Header('Jürgen', 'utf-8').encode()} <j@example.org>"
+    message["Subject"] = cast("Any", Header("Grüße " * 30, "latin-1"))
     message["X-A"] = "ä"
     found = Message.from_email(message)
     assert found.from_ == (Mailbox(Address("j@example.org"), "Jürgen"),)

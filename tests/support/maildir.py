@@ -9,15 +9,9 @@ def delivered(maildir: Path, message_id: str, timeout: float = 20.0) -> bytes:
 
     A server of its own delivers in its own time, so this has to look again and again.
     """
-    end = time.monotonic() + timeout
-    mark = message_id.encode()
-    while time.monotonic() < end:
-        found = [data for data in map(Path.read_bytes, maildir.glob("new/*")) if mark in data]
-        if found:
-            assert len(found) == 1, f"{message_id} was delivered {len(found)} times"
-            return found[0].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        time.sleep(0.02)
-    raise AssertionError(f"{message_id} was not delivered to {maildir} in {timeout} s")
+    found = all_delivered(maildir, message_id.encode(), 1, timeout)
+    assert len(found) == 1, f"{message_id} was delivered {len(found)} times"
+    return found[0]
 
 
 def without_trace(message: bytes, first_field: bytes) -> bytes:

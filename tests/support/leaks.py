@@ -204,9 +204,22 @@ def _shown(value: object) -> str | bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value[:_LONGEST])
     try:
-        return repr(value)
+        return _bounded(value)
     except Exception:  # noqa: BLE001 - an object that is not ready yet
         return ""
+
+
+def _bounded(value: object) -> str:
+    """Return the repr; named tuples show of octets no more than is looked through.
+
+    Content that is prepared stands in tuples within tuples, and its whole repr takes milliseconds.
+    """
+    kind = type(value)
+    if isinstance(value, bytes):
+        return repr(value[:_LONGEST])
+    if isinstance(value, tuple) and kind.__repr__.__module__ == "collections":  # none of its own
+        return f"{kind.__name__}({', '.join(map(_bounded, value))})"
+    return repr(value)
 
 
 def _patched(patch: pytest.MonkeyPatch, kind: Any, name: str, look: Callable[..., None]) -> None:

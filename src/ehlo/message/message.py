@@ -411,8 +411,8 @@ class Message:
         from ehlo.message.reading import as_email  # noqa: PLC0415 - brings in the email package
 
         needs_eight_bit = any(file.needs_eight_bit for file in self.files)
-        body = Body.EIGHT_BIT_MIME if needs_eight_bit else Body.SEVEN_BIT
-        return as_email(self.as_bytes(now=now, make_id=make_id, body=body))
+        transfer = Body.EIGHT_BIT_MIME if needs_eight_bit else Body.SEVEN_BIT
+        return as_email(self.as_bytes(now=now, make_id=make_id, transfer=transfer))
 
     # -- What it is -------------------------------------------------------------------------------
 

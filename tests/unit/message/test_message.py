@@ -54,7 +54,7 @@ PARTS: dict[str, Any] = {
     "headers": {"X-A": "ä"},
     "date": NOW,
     "message_id": "m@example.org",
-    "body": "BINARYMIME",
+    "transfer": "BINARYMIME",
 }
 WHOLE = Message(**PARTS)
 
@@ -72,7 +72,7 @@ def test_each_parameter_has_its_part() -> None:
     assert unpickled(WHOLE) == WHOLE
     assert hash(unpickled(WHOLE)) == hash(WHOLE)
     assert WHOLE.auto_submitted is AutoSubmitted.REPLIED
-    assert WHOLE.body is Body.BINARY_MIME
+    assert WHOLE.transfer is Body.BINARY_MIME
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -117,7 +117,7 @@ IMAGE = Attachment(b"", content_id="i@x")
         ({"html": "x", "inline": [Attachment(b"")]}, "needs a content_id"),
         ({"html": "x", "inline": [IMAGE, Attachment(b"x", content_id="<i@x>")]}, "the same"),
         ({"auto_submitted": "maybe"}, "auto-generated"),
-        ({"body": "9BIT"}, "7BIT"),
+        ({"transfer": "9BIT"}, "7BIT"),
         ({"in_reply_to": "x"}, "not a Message-ID"),
         ({"references": ["x"]}, "not a Message-ID"),
         ({"disposition_notification_to": "x"}, "not an address"),
@@ -150,10 +150,10 @@ def test_parts_are_of_their_kinds(name: str, value: Any) -> None:
 
 
 def test_a_message_shows_what_it_has_and_no_text() -> None:
-    message = ours(text="secret", html="<b>secret", subject="s", body=Body.SEVEN_BIT)
+    message = ours(text="secret", html="<b>secret", subject="s", transfer=Body.SEVEN_BIT)
     assert repr(message) == (
         "Message(from_=(Mailbox(address=Address('ada@example.org'), name=''),), subject='s', "
-        "text=<6 characters>, html=<9 characters>, body=<Body.SEVEN_BIT: '7BIT'>)"
+        "text=<6 characters>, html=<9 characters>, transfer=<Body.SEVEN_BIT: '7BIT'>)"
     )
     assert repr(ours(text="")).endswith("text=<0 characters>)")
     assert "plain" not in repr(WHOLE)
@@ -223,17 +223,19 @@ async def awaited(message: Message, **form: Any) -> list[bytes]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize(("body", "smtputf8"), [*itertools.product(Body, [False, True])], ids=str)
+@pytest.mark.parametrize(
+    ("transfer", "smtputf8"), [*itertools.product(Body, [False, True])], ids=str
+)
 def test_size_pieces_and_octets_agree_in_every_form(
-    source: str, body: Body, smtputf8: bool
+    source: str, transfer: Body, smtputf8: bool
 ) -> None:
-    form: dict[str, Any] = {"body": body, "smtputf8": smtputf8, "make_id": lambda: "id"}
+    form: dict[str, Any] = {"transfer": transfer, "smtputf8": smtputf8, "make_id": lambda: "id"}
     whole = WHOLE.as_bytes(**form)
     assert WHOLE.size(**form) == len(whole)
     files = [SOURCES[source](len(LARGE)), SOURCES["in memory"](None), LETTER]
     message = WHOLE.replace(attachments=files)
     pieces = asyncio.run(awaited(message, **form))
-    assert body is Body.BINARY_MIME or max(map(len, pieces)) <= 131_072
+    assert transfer is Body.BINARY_MIME or max(map(len, pieces)) <= 131_072
     octets = b"".join(pieces)
     assert message.size(**form) == len(octets)
     expected = WHOLE.replace(attachments=[Attachment(LARGE), Attachment(LARGE), LETTER])
@@ -243,7 +245,7 @@ def test_size_pieces_and_octets_agree_in_every_form(
             message.iter_bytes(**form)
     else:
         assert octets == message.as_bytes(**form)
-    assert octets.isascii() is (body is Body.SEVEN_BIT and not smtputf8)
+    assert octets.isascii() is (transfer is Body.SEVEN_BIT and not smtputf8)
 
 
 def test_small_attachments_are_not_joined_to_a_large_piece() -> None:
@@ -255,11 +257,11 @@ def test_small_attachments_are_not_joined_to_a_large_piece() -> None:
     assert b"".join(pieces) == message.as_bytes()
 
 
-@pytest.mark.parametrize("body", ["7BIT", "8BITMIME", "BINARYMIME"])
-def test_a_small_message_is_one_piece(body: str) -> None:
+@pytest.mark.parametrize("transfer", ["7BIT", "8BITMIME", "BINARYMIME"])
+def test_a_small_message_is_one_piece(transfer: str) -> None:
     message = ours(text="ü", date=NOW, message_id="1@x", attachments=[Attachment(b"x")])
-    assert list(message.iter_bytes(body=body)) == [message.as_bytes(body=body)]
-    assert asyncio.run(awaited(message, body=body)) == [message.as_bytes(body=body)]
+    assert list(message.iter_bytes(transfer=transfer)) == [message.as_bytes(transfer=transfer)]
+    assert asyncio.run(awaited(message, transfer=transfer)) == [message.as_bytes(transfer=transfer)]
 
 
 def test_the_size_is_not_known_if_that_of_an_attachment_is_not() -> None:
@@ -269,7 +271,7 @@ def test_the_size_is_not_known_if_that_of_an_attachment_is_not() -> None:
 
 def test_a_wrong_form_is_refused() -> None:
     with pytest.raises(InvalidInput, match="7BIT"):
-        WHOLE.as_bytes(body="9BIT")
+        WHOLE.as_bytes(transfer="9BIT")
 
 
 def test_the_same_arguments_give_the_same_octets() -> None:

@@ -47,7 +47,7 @@ def test_every_field_of_a_list_is_written() -> None:
     found = MailingList(
         id="news.example.org",
         name="News, daily",
-        unsubscribe=["mailto:u@x.org", "http://x.org/u"],
+        unsubscribe=["mailto:u@x.org", "mailto:v@x.org"],
         one_click_unsubscribe=ONE_CLICK,
         help="https://x.org/h",
         subscribe="https://x.org/s",
@@ -57,7 +57,7 @@ def test_every_field_of_a_list_is_written() -> None:
     )
     assert written(found) == (
         'List-Id: "News, daily" <news.example.org>\r\n'
-        "List-Unsubscribe: <https://x.org/u?a=b>, <mailto:u@x.org>, <http://x.org/u>\r\n"
+        "List-Unsubscribe: <https://x.org/u?a=b>, <mailto:u@x.org>,\r\n <mailto:v@x.org>\r\n"
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
         "List-Help: <https://x.org/h>\r\n"
         "List-Subscribe: <https://x.org/s>\r\n"
@@ -86,7 +86,7 @@ def test_the_name_of_a_list_may_be_in_any_script() -> None:
 
 
 def test_long_urls_stand_on_lines_of_their_own() -> None:
-    urls = [f"https://x.org/{number}{'a' * 880}" for number in range(3)]
+    urls = [f"mailto:x.org/{number}{'a' * 880}" for number in range(3)]
     lines = written(MailingList(unsubscribe=urls, one_click_unsubscribe=ONE_CLICK)).split("\r\n")
     assert lines[:-2] == [
         "List-Unsubscribe: <https://x.org/u?a=b>,",
@@ -104,6 +104,7 @@ def test_long_urls_stand_on_lines_of_their_own() -> None:
         ({"one_click_unsubscribe": "http://x.org"}, "takes an https URL"),
         ({"one_click_unsubscribe": "mailto:a@b"}, "takes an https URL"),
         ({"one_click_unsubscribe": "x"}, "not a URL"),
+        ({"one_click_unsubscribe": ONE_CLICK, "unsubscribe": "HTTP://x"}, "no other http URL"),
         ({"unsubscribe": ""}, "not a URL"),
         ({"unsubscribe": "x.org/u"}, "not a URL"),
         ({"unsubscribe": "https://x.org/ü"}, "not a URL"),

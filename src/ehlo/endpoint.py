@@ -272,7 +272,7 @@ def read_server(server: object) -> Found:
     Returns:
         The endpoint; several, if there are several; or the error.
     """
-    if isinstance(server, str | bytes) or not isinstance(server, Sequence):
+    if isinstance(server, str | bytes | bytearray) or not isinstance(server, Sequence):
         return _read_one(server)
     endpoints: list[Endpoint] = []
     for one in cast("Sequence[object]", server):

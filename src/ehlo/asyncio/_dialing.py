@@ -11,7 +11,7 @@ from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.proxy import ProxyKind
 from ehlo.runtime.driving import not_connected, proxy_lost, proxy_not_reached
-from ehlo.runtime.route import bindings, made, new_socket, racing, taken
+from ehlo.runtime.route import bindings, made, new_socket, racing, system_error, taken
 from ehlo.runtime.tunnel import HttpTunnel
 
 if TYPE_CHECKING:
@@ -156,6 +156,10 @@ async def _attempt(address: SocketAddress, bound: Mapping[int, object]) -> socke
     sock = new_socket(address, bound)
     try:
         await asyncio.get_running_loop().sock_connect(sock, address.name)
+    except OSError as exc:
+        sock.close()
+        # The loop has words of its own, which hold the address once more.
+        raise (exc if exc.errno is None else system_error(exc.errno)) from exc
     except BaseException:
         sock.close()
         raise
@@ -209,8 +213,8 @@ async def _connect_through(
 async def _speak_http(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> None:
     loop = asyncio.get_running_loop()
     tunnel = HttpTunnel(proxy, endpoint)
-    with memoryview(tunnel.unsent) as view:  # which shows nothing of it in a traceback
-        await loop.sock_sendall(sock, view)
+    # A view, since the loop's own frames show their variables in tracebacks.
+    await loop.sock_sendall(sock, memoryview(tunnel.unsent))
     while tunnel.wants:
         tunnel.receive(await loop.sock_recv(sock, tunnel.wants))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 import time
@@ -13,7 +12,7 @@ from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.proxy import ProxyKind
 from ehlo.runtime.driving import not_connected, proxy_lost, proxy_not_reached
-from ehlo.runtime.route import bindings, discard, made, new_socket, racing, taken
+from ehlo.runtime.route import bindings, discard, made, new_socket, racing, system_error, taken
 from ehlo.runtime.tunnel import HttpTunnel
 
 if TYPE_CHECKING:
@@ -136,11 +135,13 @@ def _winner(
     selector: selectors.BaseSelector,
 ) -> socket.socket:
     """Act on a race until somebody has won; those that are under way are in the selector."""
-    while not race.is_lost:
+    while True:
         now = time.monotonic()
         if end is not None and now >= end:
             raise race.timeout()
         _begin(race, bound, now, selector)
+        if race.is_lost:
+            raise race.trouble()
         for key, _ in selector.select(race.pause(now, end)):
             sock = cast("socket.socket", key.fileobj)
             selector.unregister(sock)
@@ -148,8 +149,7 @@ def _winner(
             if code == 0:
                 return sock
             sock.close()
-            race.fail(key.data, _error(code))
-    raise race.trouble()
+            race.fail(key.data, system_error(code))
 
 
 def _begin(
@@ -168,12 +168,6 @@ def _begin(
                 raise
         except OSError as exc:
             race.fail(address, exc)
-
-
-def _error(code: int) -> OSError:
-    # Windows has numbers of its own for sockets, and Python their texts.
-    texts: Mapping[int, str] = getattr(socket, "errorTab", {})
-    return OSError(code, texts.get(code) or os.strerror(code))
 
 
 # -- Proxies -------------------------------------------------------------------------------------
@@ -205,8 +199,7 @@ def _speak_http(
 ) -> socket.socket:
     tunnel = HttpTunnel(proxy, endpoint)
     limit(sock, end)
-    with memoryview(tunnel.unsent) as view:  # which shows nothing of it in a traceback
-        sock.sendall(view)
+    sock.sendall(tunnel.unsent)
     while tunnel.wants:
         limit(sock, end)
         tunnel.receive(sock.recv(tunnel.wants))

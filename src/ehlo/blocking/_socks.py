@@ -28,8 +28,8 @@ class _Timed(socket.socket):
     end: float | None = None
 
     def _limit(self) -> None:
-        if self.end is not None:
-            self.settimeout(max(self.end - time.monotonic(), 0.001))
+        left = None if self.end is None else max(self.end - time.monotonic(), 0.001)
+        self.settimeout(left)
 
     @override
     def sendall(self, *arguments: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -27,6 +28,7 @@ __all__ = [
     "new_socket",
     "racing",
     "require_socket",
+    "system_error",
     "taken",
 ]
 
@@ -199,6 +201,20 @@ def new_socket(address: SocketAddress, bound: Mapping[int, object]) -> socket.so
         sock.close()
         raise
     return sock
+
+
+def system_error(code: int) -> OSError:
+    """Return the error that a number of the system stands for.
+
+    Args:
+        code: The number.
+
+    Returns:
+        The error, in the system's words.
+    """
+    # Windows has numbers of its own for sockets, and Python their texts.
+    texts: Mapping[int, str] = getattr(socket, "errorTab", {})
+    return OSError(code, texts.get(code) or os.strerror(code))
 
 
 def taken(sock: socket.socket, endpoint: Endpoint) -> socket.socket:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpTunnel", "proxy_refused"]
 
-_LONGEST: Final = 65_536
+_LONGEST: Final = 16_384
 """Octets of an answer that are read before it is taken for no answer at all."""
 _SHOWN: Final = 120
 """Characters of what a proxy says that stand in an error."""

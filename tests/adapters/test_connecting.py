@@ -485,7 +485,7 @@ def test_a_certificate_that_cannot_be_read(adapter: Colour, tmp_path: Path) -> N
     assert caught.value.reason is ehlo.TlsTrouble.CONTEXT
 
 
-# -- Several hosts -----------------------------------------------------------------------------------
+# -- Several hosts -----------------------------------------------------------------------------
 
 
 def answering(command: str, answer: Any) -> ServerOptions:

@@ -28,6 +28,7 @@ nitpick_ignore_regex = [
     (r"py:(class|exc)", r"[A-Z]\w*(Error|Warning)"),
     # Aliases and helpers that are no public names of their own; the pages say what they stand for.
     (r"py:class", r"AddressLike|ConnectOptions|Connecting|Item|Mailbox(Like|es)|Sendable"),
+    (r"py:class", r"Connector|Found|Route|Servers"),
     (r"py:class", r"Content|Progress|(ehlo\.message\.streams\.)?Readable|SocketName"),
     (r"py:class", r"Callable\[\[.*|Mapping\[str|tuple\[\w+|Sendable \| .*"),
     (r"py:(class|obj)", r"(ehlo\.[\w.]+\.)?_T(_co)?"),

@@ -13,7 +13,7 @@ from ehlo.endpoint import require_host, require_port
 from ehlo.errors import InvalidInput
 from ehlo.policies import chosen
 from ehlo.secret import Secret, concealed
-from ehlo.text import refuse_control_characters, require_str
+from ehlo.text import control_character, refuse_control_characters, require_str
 from ehlo.url import decoded, split
 
 if TYPE_CHECKING:
@@ -150,6 +150,9 @@ def _fault(kind: ProxyKind, user: str | None, password: Secret | None) -> str:
         return "a proxy gets a user and a password, or neither"
     if user is None or password is None:
         return ""
+    fault = control_character(password.reveal())  # RFC 7617 section 2 forbids them as well
+    if fault:
+        return f"a proxy's password holds {fault}"
     if kind is ProxyKind.HTTP:
         return "the user of an HTTP proxy holds no colon" if ":" in user else ""
     for value in (user, password.reveal()):

@@ -84,6 +84,14 @@ def test_a_user_without_control_characters(character: str) -> None:
         Proxy(kind="socks4a", host="h", username=f"a{character}b")
 
 
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+@pytest.mark.parametrize("character", CONTROL_CHARACTERS, ids=code_point)
+def test_a_password_without_control_characters(kind: str, character: str) -> None:
+    with pytest.raises(InvalidInput, match="password holds the control character") as caught:
+        Proxy(kind=kind, host="h", username="ada", password=f"{PASSWORD}{character}")
+    assert_hidden(PASSWORD, shown(caught.value))
+
+
 @pytest.mark.parametrize("proxy", [5, b"socks5://h", None])
 def test_a_proxy_is_a_url_or_a_proxy(proxy: Any) -> None:
     with pytest.raises(TypeError, match=r"a proxy is a URL or an ehlo\.Proxy, not "):

@@ -146,20 +146,21 @@ def _fault(kind: ProxyKind, user: str | None, password: Secret | None) -> str:
     """Return what is wrong with a user and a password; both stay out of the text."""
     if kind is ProxyKind.SOCKS4A:
         return "SOCKS 4A knows users, but no passwords" if password is not None else ""
-    if (user is None) != (password is None):
-        return "a proxy gets a user and a password, or neither"
     if user is None or password is None:
-        return ""
+        both_or_neither = (user is None) == (password is None)
+        return "" if both_or_neither else "a proxy gets a user and a password, or neither"
     fault = control_character(password.reveal())  # RFC 7617 section 2 forbids them as well
     if fault:
         return f"a proxy's password holds {fault}"
     if kind is ProxyKind.HTTP:
         return "the user of an HTTP proxy holds no colon" if ":" in user else ""
-    for value in (user, password.reveal()):
-        if not (value.isascii() and 0 < len(value) <= _SOCKS_LONGEST):
-            del value  # tracebacks show local variables
-            return f"user and password of a SOCKS proxy are 1 to {_SOCKS_LONGEST} ASCII characters"
-    return ""
+    if _is_short_ascii(user) and _is_short_ascii(password.reveal()):
+        return ""
+    return f"user and password of a SOCKS proxy are 1 to {_SOCKS_LONGEST} ASCII characters"
+
+
+def _is_short_ascii(text: str) -> bool:
+    return text.isascii() and 0 < len(text) <= _SOCKS_LONGEST
 
 
 def read_proxy(proxy: object) -> Proxy | InvalidInput | TypeError:

@@ -122,6 +122,18 @@ def test_all_addresses_together_have_one_deadline(
     assert error.retry_safe
 
 
+def test_the_last_may_fail_while_another_goes_on(
+    adapter: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    with deaf() as silent:
+        refused = refusing()
+        resolve_to(monkeypatch, silent, refused)
+        with pytest.raises(ehlo.Timeout) as caught:
+            adapter.connect(URL, timeouts=QUICK)
+    assert list(caught.value.addresses) == [text(refused), text(silent)]
+
+
 def test_the_call_as_a_whole_may_end_sooner(
     adapter: Colour, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 import ehlo
 import ehlo.asyncio
+import ehlo.blocking
 from ehlo import Hop
+from ehlo.blocking._dialing import limit
 from ehlo.testing import AuthChannel, Server, ServerOptions
 from support.addresses import HOST, descriptors, refusing, resolve_to
 from support.colours import Colour
@@ -238,6 +241,30 @@ def test_socks_needs_an_extra(adapter: Colour, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, f"ehlo.{adapter.name}._socks", raising=False)
     with pytest.raises(ehlo.InvalidInput, match=r"needs the extra ehlo\[socks\]"):
         adapter.connect(f"smtp://{MAIL}", proxy="socks5://127.0.0.1:1", **PLAIN)
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_interrupted_while_the_proxy_is_spoken_with(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ehlo.blocking._dialing.HttpTunnel.receive", interrupt)
+    monkeypatch.setattr("ehlo.blocking._socks._Timed.recv", interrupt)
+    with ProxyServer(user=("ada", PASSWORD)) as proxy:
+        url = proxy.url(kind, user="ada", password=PASSWORD)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            ehlo.blocking.connect(f"smtp://{MAIL}", proxy=url, tls="none")
+    assert_hidden(PASSWORD, shown(caught.value))
+
+
+def test_an_operation_whose_time_is_over_is_not_begun() -> None:
+    with socket.socket() as sock:
+        limit(sock, None)
+        assert sock.gettimeout() is None
+        with pytest.raises(TimeoutError, match="no time is left"):
+            limit(sock, time.monotonic() - 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

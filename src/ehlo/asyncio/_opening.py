@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ehlo.options import ConnectOptions, Progress
     from ehlo.receipt import Receipt, Result
 
-__all__ = ["connect", "send", "send_many"]
+__all__ = ["connect", "open_pump", "send", "send_many"]
 
 
 def connect(server: Servers, **options: Unpack[ConnectOptions]) -> Connecting:
@@ -72,7 +72,7 @@ class Connecting:
 
     async def _open(self) -> Session:
         end = self._settings.timeouts.end(asyncio.get_running_loop().time())
-        return Session(*await _open(self._settings, end))
+        return Session(self._settings, await open_pump(self._settings, end))
 
     async def __aenter__(self) -> Session:
         """Open the session."""
@@ -124,7 +124,7 @@ async def send(
         message, envelope, on_refusal, clock=asyncio.get_running_loop().time, progress=progress
     )
     end = settings.timeouts.end(asyncio.get_running_loop().time())
-    settings, pump = await _open(settings, end)
+    pump = await open_pump(settings, end)
     async with Session(settings, pump):
         return await pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
 
@@ -209,13 +209,24 @@ async def _results(
         await session.__aexit__(None, None, None)
 
 
-async def _open(settings: Settings, end: float | None) -> tuple[Settings, Pump]:
-    """Open a session with the first of the servers that can be had; tell which one that is."""
+async def open_pump(settings: Settings, end: float | None) -> Pump:
+    """Open a session with the first server that can be had, without what users hold in hand.
+
+    Args:
+        settings: The options.
+        end: When it must be open, by the adapter's clock; None for never.
+
+    Returns:
+        The pump, with a Connection that is ready for a transaction; its link knows the settings of
+        the server that it got.
+
+    Raises:
+        SMTPError: See `connect`.
+    """
     failover = Failover(settings)
     while True:
-        settings = failover.next()
         try:
-            return settings, await _open_with(settings, end)
+            return await _open_with(failover.next(), end)
         except SMTPError as error:
             if failover.is_over(error):
                 raise

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ehlo.options import ConnectOptions, Progress
     from ehlo.receipt import Receipt, Result
 
-__all__ = ["connect", "send", "send_many"]
+__all__ = ["connect", "open_pump", "send", "send_many"]
 
 
 def connect(server: Servers, **options: Unpack[ConnectOptions]) -> Session:
@@ -93,7 +93,7 @@ def send(
         settings.transaction(message, envelope, on_refusal, clock=time.monotonic, progress=progress)
     )
     end = settings.timeouts.end(time.monotonic())
-    settings, pump = _open(settings, end)
+    pump = open_pump(settings, end)
     with Session(settings, pump):
         return pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
 
@@ -174,17 +174,28 @@ def _results(
 
 
 def _connect_session(settings: Settings) -> Session:
-    return Session(*_open(settings, settings.timeouts.end(time.monotonic())))
+    return Session(settings, open_pump(settings, settings.timeouts.end(time.monotonic())))
 
 
-def _open(settings: Settings, end: float | None) -> tuple[Settings, Pump]:
-    """Open a session with the first of the servers that can be had; tell which one that is."""
+def open_pump(settings: Settings, end: float | None) -> Pump:
+    """Open a session with the first server that can be had, without what users hold in hand.
+
+    Args:
+        settings: The options.
+        end: When it must be open, by the adapter's clock; None for never.
+
+    Returns:
+        The pump, with a Connection that is ready for a transaction; its link knows the settings of
+        the server that it got.
+
+    Raises:
+        SMTPError: See `connect`.
+    """
     require_sync(settings.credentials)
     failover = Failover(settings)
     while True:
-        settings = failover.next()
         try:
-            return settings, _open_with(settings, end)
+            return _open_with(failover.next(), end)
         except SMTPError as error:
             if failover.is_over(error):
                 raise

@@ -187,6 +187,7 @@ class Settings:
             make_context=self.make_context,
             trace=trace,
         )
+        link.settings = self
         if self.proxy_header is not None:
             link.unsent += self.proxy_header.octets()
         return link

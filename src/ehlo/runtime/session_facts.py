@@ -21,7 +21,7 @@ class SessionFacts:
     """The part of a session that needs no I/O."""
 
     def __init__(self, settings: Settings, link: Link) -> None:
-        self._settings = settings
+        self._settings = link.settings or settings  # of several servers, those of the one it got
         self._link = link
 
     @property

@@ -34,6 +34,7 @@ from ehlo import (
 )
 from ehlo.dialogues import authenticate
 from ehlo.runtime.options import Settings
+from ehlo.runtime.tunnel import HttpTunnel
 from ehlo.testing import Server, ServerOptions
 from ehlo.wire import Framing, encode_whole
 from support import dkim_keys
@@ -356,8 +357,11 @@ ELSEWHERE: Mapping[str, str] = {
     "Capabilities:keywords": "what a server said",
     "Capabilities.without:keywords": "compared with what a server said",
     "ConnectOptions:cleartext": "a policy",
+    "ConnectOptions:client_certificate": "files to read",
     "ConnectOptions:hello": "a policy",
+    "ConnectOptions:local_address": "an IP address",
     "ConnectOptions:pipelining": "a policy",
+    "ConnectOptions:proxy": "a URL; see Proxy.from_url",
     "ConnectOptions:server_hostname": "compared with a certificate; SNI is OpenSSL's",
     "ConnectOptions:tls": "a policy",
     "ConnectOptions:without": "compared with what a server said",
@@ -376,7 +380,13 @@ ELSEWHERE: Mapping[str, str] = {
     "Endpoint:password": "a Secret; see Password",
     "Endpoint:path": "a file of the system",
     "Endpoint:username": "see Password",
+    "Endpoint.from_mapping:settings": "what an Endpoint is made of",
     "Entry:text": "for people; printable() makes it so",
+    "Proxy:host": "looked up; see test_a_host_stays_in_its_place",
+    "Proxy:kind": "a policy",
+    "Proxy:password": "see test_what_a_proxy_is_told_is_one_request",
+    "Proxy:username": "see test_what_a_proxy_is_told_is_one_request",
+    "Proxy.from_url:url": "what a Proxy is made of",
     "Receipt:message_id": "what was sent",
     "Receipt.outcome:recipient": "compared with what was sent",
     "Reply:raw_lines": "what a server said",
@@ -449,7 +459,7 @@ def whole(session: Any, send: Callable[[], Any]) -> None:
 
 TEXTUAL = re.compile(
     r"\b(str|bytes|AddressLike|EntryLike|MailboxLike|RecipientLike|Seal|Sendable|Secret|SecretLike"
-    r"|SourceLike|Text|UrlsLike)\b"
+    r"|Servers|SourceLike|Text|UrlsLike)\b"
 )
 
 
@@ -671,3 +681,21 @@ def test_a_host_stays_in_its_place(payload: str) -> None:
         Endpoint(host=payload, port=25)
     with pytest.raises(ehlo.InvalidInput):
         Endpoint.from_url(f"smtp://{payload}/")
+    with pytest.raises(ehlo.InvalidInput):
+        ehlo.Proxy(kind="socks5", host=payload)
+
+
+@given(user=TEXTS, password=TEXTS)
+def test_what_a_proxy_is_told_is_one_request(user: str, password: str) -> None:
+    try:
+        proxy = ehlo.Proxy(kind="http", host="h", port=1, username=user, password=password)
+    except ehlo.InvalidInput:
+        return
+    octets = bytes(HttpTunnel(proxy, Endpoint(host="mx.example.com", port=25)).unsent)
+    first, second, third, *rest = octets.split(b"\r\n")
+    assert first == b"CONNECT mx.example.com:25 HTTP/1.1"
+    assert second == b"Host: mx.example.com:25"
+    name, _, value = third.rpartition(b" ")
+    assert name == b"Proxy-Authorization: Basic"
+    assert b64decode(value, validate=True).decode() == f"{user}:{password}"
+    assert rest == [b"", b""]

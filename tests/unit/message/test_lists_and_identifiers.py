@@ -57,7 +57,7 @@ def test_every_field_of_a_list_is_written() -> None:
     )
     assert written(found) == (
         'List-Id: "News, daily" <news.example.org>\r\n'
-        "List-Unsubscribe: <https://x.org/u?a=b>, <mailto:u@x.org>,\r\n <mailto:v@x.org>\r\n"
+        "List-Unsubscribe: <https://x.org/u?a=b>, <mailto:u@x.org>, <mailto:v@x.org>\r\n"
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
         "List-Help: <https://x.org/h>\r\n"
         "List-Subscribe: <https://x.org/s>\r\n"

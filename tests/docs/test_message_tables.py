@@ -222,16 +222,22 @@ class Pipe:
         return self._file.read(size)
 
 
-def test_attachments_are_read_when_the_table_says(tmp_path: Path) -> None:
+def test_attachments_are_read_when_the_table_says(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     rows = {row[0].replace("`", ""): row[1:] for row in tables()["Given | Read"]}
     path, small = tmp_path / "large", tmp_path / "small"
     path.write_bytes(b"6" * 131_073)
     small.write_bytes(b"7" * 131_072)
+    opened = path.open("rb")
+    request.addfinalizer(opened.close)
     samples: dict[str, list[Any]] = {
         "bytes, bytearray, memoryview": [b"8", bytearray(b"8"), memoryview(b"8")],
-        "a path, a file that can be rewound: up to 131,072 octets": [small, BytesIO(b"9")],
+        "a path, a file that can be rewound: up to 131,072 octets; a file in memory": [
+            *(small, BytesIO(b"9"), BytesIO(b"9" * 200_000)),
+        ],
         "a path: more": [path],
-        "a file that can be rewound: more": [BytesIO(b"10" * 131_072)],
+        "a file that can be rewound: more": [opened],
         "a pipe, a socket's file": [Pipe(b"11")],
         "an iterable that is no iterator (a list, an object with __iter__)": [[b"12"]],
         "an iterator, a generator": [iter([b"13"])],

@@ -37,7 +37,8 @@ class Attachment:
     Args:
         content: The octets; they arrive exactly as they are. They may be given as a path
             (`pathlib.Path`), as a binary file that is open, and as an iterable or async iterable of
-            pieces; the latter is for `ehlo.asyncio` alone. Pipes and iterators are read once: such
+            pieces; the latter is for `ehlo.asyncio` alone. What is large and open, and an iterator,
+            can be sent once; a path as often as need be. Pipes and iterators are read once: such
             an attachment is for one sending. A message (`message/rfc822`) is the
             exception: it must be text in lines, whose ends become CRLF (RFC 2046 section 5.2.1).
         filename: The name the receiver sees, in any script; None for no name. `from_path` takes

@@ -6,6 +6,7 @@ of section 5 (3), so that it may stand wherever an encoded word may stand at all
 
 from __future__ import annotations
 
+import codecs
 import re
 import string
 from binascii import Error, a2b_base64, a2b_qp, b2a_base64
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["ENCODED_LINE_MAX", "ENCODED_WORD_MAX", "decoded_words", "encoded_words"]
+__all__ = ["ENCODED_LINE_MAX", "ENCODED_WORD_MAX", "decoded", "decoded_words", "encoded_words"]
 
+# Codecs of Python's own, which no message is written in; some take quadratic time.
+_NO_CHARSETS: Final = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 ENCODED_WORD_MAX: Final = 75
 """Characters of an encoded word (RFC 2047 section 2)."""
 ENCODED_LINE_MAX: Final = 76
@@ -74,6 +77,25 @@ def _cuts(costs: Sequence[int], room: int, later_room: int) -> Iterator[slice]:
     yield slice(start, len(costs))
 
 
+def decoded(octets: bytes, charset: str) -> str:
+    """Decode octets of a message.
+
+    Args:
+        octets: The octets.
+        charset: Its name, as MIME has it.
+
+    Returns:
+        The text.
+
+    Raises:
+        LookupError: There is no such charset.
+        ValueError: The octets are none of it.
+    """
+    if codecs.lookup(charset).name in _NO_CHARSETS:
+        raise LookupError(f"{charset} is no charset")
+    return octets.decode(charset)
+
+
 def decoded_words(text: str) -> str:
     """Read a text that may hold encoded words, of any charset.
 
@@ -102,7 +124,7 @@ def _decoded_run(words: Iterable[re.Match[str]]) -> Iterator[str]:
     for charset, group in groupby(words, key=lambda word: word[1].lower()):
         same = list(group)
         try:
-            yield b"".join(map(_octets, same)).decode(charset)
+            yield decoded(b"".join(map(_octets, same)), charset)
         except (LookupError, ValueError):  # no such charset, or not the octets of one
             yield " ".join(word[0] for word in same)
 

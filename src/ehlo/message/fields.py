@@ -89,6 +89,8 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (value,)
     if isinstance(value, str | Address | Mailbox):
         return (Mailbox.of(value),)
+    if value is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise TypeError("mailboxes are none by being left out, or by (), not by None")
     items = tuple(value)
     if not any(isinstance(item, Group) for item in items):
         # a tuple may be a pair

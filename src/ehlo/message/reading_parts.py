@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import email.message
 import re
 from binascii import a2b_base64, a2b_qp
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from ehlo.errors import InvalidInput
 from ehlo.message.alternatives import Alternative, Calendar
 from ehlo.message.attachment import Attachment
-from ehlo.message.encoded_words import decoded_words
+from ehlo.message.encoded_words import decoded, decoded_words
 from ehlo.message.header_source import readable, unfolded
+from ehlo.message.stdlib import as_it_is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,8 @@ _Parameters: TypeAlias = "list[tuple[str, str | tuple[str | None, str | None, st
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]+")
 _VALUE: Final = re.compile(r"[ -~]*")
+_SEALED: Final = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+"""A message that is signed or encrypted as a whole (RFC 8551 section 3.2)."""
 _CALENDAR_FILES: Final = {"application/ics", "text/calendar"}
 _DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "base64": a2b_base64,
@@ -53,6 +55,8 @@ class Body:
         self._inline: list[Attachment] = []
         self._calendar: Calendar | None = None
         self._attachments: list[Attachment] = []
+        if (kind := message.get_content_type()) in _SEALED:
+            raise InvalidInput(f"a message that is {kind} is sent as it is, or as octets")
         self._read(message)
 
     def parts(self) -> MessageParts:
@@ -125,8 +129,8 @@ def _text(part: AnyMessage) -> str:
     charset = part.get_content_charset("us-ascii")
     octets = _decoded(part)
     try:
-        text = octets.decode("utf-8" if charset == "us-ascii" else charset)
-    except (LookupError, UnicodeDecodeError) as exc:
+        text = decoded(octets, "utf-8" if charset == "us-ascii" else charset)
+    except (LookupError, ValueError) as exc:
         raise InvalidInput(f"a text cannot be read as {charset}: {exc}") from exc
     return text.replace("\r\n", "\n")
 
@@ -156,8 +160,7 @@ def _decoded(part: AnyMessage) -> bytes:
 
 def _message(part: AnyMessage) -> bytes:
     """Return the octets of an attached message, or of the blocks of a report."""
-    # A copy: the package gives boundaries to what it writes.
-    octets = b"".join(copy.deepcopy(child).as_bytes() for child in _children(part))
+    octets = b"".join(map(as_it_is, _children(part)))
     # The package takes a message that is encoded, as it may not be, for one without a header.
     decode = _DECODERS.get(_transfer_encoding(part))
     return decode(octets) if decode else octets

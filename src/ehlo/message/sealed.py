@@ -96,7 +96,7 @@ class _Sealing:
             octets = _all_octets(self._content, form)
             for seal in self._seals:
                 octets = _applied(seal, octets)
-            self._written[form] = looked_at(octets)
+            self._written[form] = _checked(octets)
         return self._written[form]
 
 
@@ -109,6 +109,14 @@ def _all_octets(content: Content, form: Form) -> bytes:
         octets = b"".join(cast("Iterator[Piece]", content.pieces()))
     octets = crlf(octets)
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def _checked(octets: bytes) -> Octets:
+    content = looked_at(octets)
+    why = content.not_text or ("" if octets.strip() else "it is empty")
+    if why:
+        raise InvalidInput(f"what the seal has made of the message was not sent: {why}")
+    return content
 
 
 def _applied(seal: Seal, octets: bytes) -> bytes:

@@ -165,12 +165,11 @@ def read_all(source: bytes | Source, what: str) -> bytes:
         The octets.
 
     Raises:
-        InvalidInput: It can be read only once, or only by awaiting, or is of another size than
-            was said.
+        InvalidInput: It can be read only by awaiting, or is of another size than was said.
     """
     if isinstance(source, bytes):
         return source
-    if source.is_async or not source.is_repeatable:
+    if source.is_async:
         raise InvalidInput(f"{what} is looked at before it is sent: pass its octets, or a path")
     octets = b"".join(cast("Iterator[Piece]", source.begin()))
     if source.size not in {None, len(octets)}:
@@ -189,6 +188,8 @@ def _of_path(given: PathLike[str]) -> bytes | Source:
     from pathlib import Path  # noqa: PLC0415 - slow to import, and few need it
 
     path = Path(given)
+    if path.is_fifo() or path.is_char_device():  # to open one may wait, and it has no size
+        raise InvalidInput(f"{str(path)!r} is no file with a size: open it, and pass that")
     with path.open("rb") as file:
         head = file.read(SMALL + 1)
         if len(head) <= SMALL:
@@ -211,11 +212,12 @@ def _of_file(file: Readable, said: int | None) -> bytes | Source:
     start = known.tell()
     size = known.seek(0, 2) - start
     known.seek(start)
-    if size <= SMALL:
+    if size <= SMALL or hasattr(file, "getvalue"):  # small, or in memory as it is
         octets = b"".join(_read(file))
-        known.seek(start)  # as a large one: the same file may go with another message
+        known.seek(start)  # the same file may go with another message
         return octets
-    return Source(partial(_read_from, known, start), size, is_repeatable=True)
+    # Once: an open file has one position, and a message may be sent by several threads at a time.
+    return Source(_Once(partial(_read_from, known, start)), size)
 
 
 def _read(file: Readable) -> Iterator[bytes]:

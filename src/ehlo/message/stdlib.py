@@ -33,7 +33,7 @@ from ehlo.message.header_source import (
     readable,
     unfolded,
 )
-from ehlo.message.headers import LINE_MAX, address_groups, identifiers
+from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstructured
 from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ehlo.content import Form
     from ehlo.envelope import Envelope
 
-__all__ = ["Serialised", "serialised"]
+__all__ = ["Serialised", "as_it_is", "serialised"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 
@@ -55,6 +55,7 @@ _ADDRESS_FIELDS: Final = {
     *("bcc", "cc", "from", "reply-to", "sender", "to"),
     *("resent-cc", "resent-from", "resent-reply-to", "resent-sender", "resent-to"),
 }
+_WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a name before it
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _NEVER_SENT: Final = ("Bcc", "Resent-Bcc")
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
@@ -246,6 +247,18 @@ class _Utf8Generator(_Generator):
     utf8 = True
 
 
+def as_it_is(message: AnyMessage) -> bytes:
+    """Write a message that is part of another one; what has a source is as its source.
+
+    Args:
+        message: The message; it is not changed.
+
+    Returns:
+        Its octets, lines ended by CRLF.
+    """
+    return _generated(copy.deepcopy(message), "8bit")  # a copy: boundaries are given to it
+
+
 def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _source
     if not FIELD_NAME.fullmatch(name):
         raise InvalidInput(f"not the name of a header field: {name!r}")
@@ -254,14 +267,25 @@ def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa
     unfolded(name, source)
     if _is_short(name, source) and not (is_decoded and _ENCODED in source):
         return f"{name}: {source}\r\n"
+    # The package encodes what is longer than a line, and so breaks links, identifiers, signatures.
     if is_decoded and source.isascii() and is_taken_literally(name):
-        # The package would encode whatever is longer than a line, and so break links.
         return identifiers(name, source)
     written = None
     if name.lower() in _ADDRESS_FIELDS:
         as_source = source.isascii() and not is_decoded
         written = _address_field(name, source, as_source=as_source, utf8=utf8)
+    elif source.isascii() and not is_decoded:
+        written = _as_source(name, source)
+    elif source.isascii() and max(map(len, source.split()), default=0) > _WORD_MAX:
+        written = unstructured(name, source)
     return written or _folded(policy, name, value)
+
+
+def _as_source(name: str, source: str) -> str | None:
+    """Write a field as its source has it; None if a line of it is too long."""
+    lines = _LINE_END.split(f"{name}: {source}")
+    longest = max(map(len, lines))
+    return "\r\n".join((*lines, "")) if longest <= LINE_OCTETS_MAX else None
 
 
 def _is_short(name: str, source: str) -> bool:

@@ -383,7 +383,15 @@ def test_an_attached_message_is_read_as_it_is(reader: str, encoding: str, body: 
     (file,) = read(reader, body).attachments
     assert file.content_type == "message/rfc822"
     assert file.content is not None
-    assert file.content.rstrip(b"\n") == LETTER.rstrip(b"\n")
+    assert file.content.replace(b"\r\n", b"\n").rstrip(b"\n") == LETTER.rstrip(b"\n")
+
+
+def test_the_header_of_an_attached_message_keeps_its_words() -> None:
+    """Signatures among them: the package encodes what is longer than a line."""
+    signature = f"DKIM-Signature: v=1; b={'A' * 400}\nX-Long: {'a' * 200}"
+    letter = part("message/rfc822", f"{signature}\nSubject: a\n\nb\n")
+    (file,) = read("modern", multipart("mixed", PLAIN, letter)).attachments
+    assert (file.content or b"").startswith(signature.replace("\n", "\r\n").encode())
 
 
 def test_an_attached_message_that_was_built_is_not_changed() -> None:
@@ -397,7 +405,7 @@ def test_an_attached_message_that_was_built_is_not_changed() -> None:
     message.add_attachment(inner)
     (file,) = Message.from_email(message).attachments
     assert inner.get_boundary() is None
-    assert b"Subject: inner\n" in (file.content or b"")
+    assert b"Subject: inner\r\n" in (file.content or b"")
 
 
 @both

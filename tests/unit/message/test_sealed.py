@@ -153,6 +153,20 @@ def test_what_a_seal_raises_says_that_nothing_was_sent() -> None:
         octets_of(prepared(Sealed(MESSAGE, refuse)))
 
 
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (b"", "it is empty"),
+        (b"\r\n", "it is empty"),
+        (b"a\0", "holds a NUL"),
+        (b"a" * 999, "is longer than 998 octets"),
+    ],
+)
+def test_what_a_seal_returns_is_a_message(octets: bytes, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        octets_of(prepared(Sealed(MESSAGE, lambda _: octets)))
+
+
 @pytest.mark.parametrize("wrong", [None, "text", bytearray(b"x")])
 def test_a_seal_returns_octets(wrong: Any) -> None:
     with pytest.raises(InvalidInput, match="a seal returns octets, not "):

@@ -207,9 +207,9 @@ def test_what_gives_no_octets_is_refused_when_it_is_read(piece: Any) -> None:
 def test_what_has_to_be_in_memory_is_read_now() -> None:
     assert read_all(b"abc", "it") == b"abc"
     assert read_all(streamed(PIECES), "it") == LARGE
-    for given in (iter(PIECES), AsyncRepeatable()):
-        with pytest.raises(InvalidInput, match="it is looked at before it is sent"):
-            read_all(streamed(given), "it")
+    assert read_all(streamed(iter(PIECES)), "it") == LARGE
+    with pytest.raises(InvalidInput, match="it is looked at before it is sent"):
+        read_all(streamed(AsyncRepeatable()), "it")
 
 
 # --- feeds ----------------------------------------------------------------------------------------
@@ -313,11 +313,12 @@ def test_a_content_id_is_a_text(content_id: Any) -> None:
         Attachment(b"", content_id=content_id)
 
 
-@pytest.mark.parametrize("given", [lambda: iter([b"a\n"]), AsyncRepeatable])
-def test_a_message_that_cannot_be_looked_at_is_octets_or_refused(given: Any) -> None:
-    assert Attachment(given(), filename="a.eml").content_type == "application/octet-stream"
+def test_a_message_that_cannot_be_looked_at_is_octets_or_refused() -> None:
+    attachment = Attachment(AsyncRepeatable(), filename="a.eml")
+    assert attachment.content_type == "application/octet-stream"
     with pytest.raises(InvalidInput, match="message/rfc822 is looked at before it is sent"):
-        Attachment(given(), content_type="message/rfc822")
+        Attachment(AsyncRepeatable(), content_type="message/rfc822")
+    assert Attachment(iter([b"a\n"]), filename="a.eml").content == b"a\n"
 
 
 @pytest.mark.parametrize(

@@ -695,3 +695,31 @@ def test_a_multipart_without_parts_is_written() -> None:
 
 def test_addresses_are_those_of_our_own() -> None:
     assert sent(simple()).envelope.sender == Address("ada@example.org")
+
+
+# --- what is longer than a line -------------------------------------------------------------------
+
+
+def test_words_that_are_longer_than_a_line_stay_as_they_are() -> None:
+    """The package makes encoded words of them, and so breaks links, identifiers and signatures."""
+    source = f"v=1; a=rsa-sha256; b={'A' * 344}"
+    message = parsed(f"From: a@x\nTo: b@x\nDKIM-Signature: {source}\n\n".encode())
+    message["X-Token"] = "t" * 200
+    octets = octets_of(sent(message))
+    assert f"\r\nDKIM-Signature: {source}\r\n".encode() in octets
+    assert b"\r\nX-Token: " + b"t" * 200 + b"\r\n" in octets
+
+
+def test_a_content_id_that_is_longer_than_a_line_stays_as_it_is() -> None:
+    message = simple()
+    identifier = f"<{'a' * 120}@x.org>"
+    message.add_attachment(b"x", maintype="image", subtype="png", cid=identifier)
+    assert f"\r\nContent-ID: {identifier}\r\n".encode() in octets_of(sent(message))
+
+
+def test_a_folded_source_stays_as_it_is_and_a_line_that_is_too_long_does_not() -> None:
+    folded = b"X-A: one\r\n two\r\n\tthree"
+    message = legacy(b"From: a@x\nTo: b@x\n" + folded + b"\nX-B: " + b"w " * 600 + b"\n\n")
+    octets = octets_of(sent(message))
+    assert folded in octets
+    assert max(map(len, octets.split(b"\r\n"))) <= 998

@@ -37,7 +37,9 @@ _TYPE: Final = "application", "octet-stream"  # nobody guesses
 
 
 def _message_of_ehlo(parts: dict[str, Any], file: ehlo.Attachment | None) -> ehlo.Message:
-    named = {name: parts[name] for name in ("to", "subject", "text", "html") if name in parts}
+    named: dict[str, Any] = {
+        name: parts[name] for name in ("to", "subject", "text", "html") if name in parts
+    }
     if file is not None:
         named["attachments"] = file
     return ehlo.Message(from_=SENDER, date=_DATE, **named)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import subprocess
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import ehlo
@@ -70,8 +68,7 @@ def main(url: str, key: str) -> None:
         subject="Notes on the engine",
         text="The engine weaves algebraic patterns.",
     )
-    octets = message.as_bytes(now=datetime.now(UTC), make_id=lambda: secrets.token_hex(16))
-    receipt = ehlo.blocking.send(signer(key)(octets), url, envelope=message.envelope())
+    receipt = ehlo.blocking.send(ehlo.Sealed(message, signer(key)), url)
     print(f"accepted: {receipt.reply}")
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import secrets
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,9 +100,8 @@ def main(url: str, certificate_path: str, key_path: str) -> None:
         subject="Notes on the engine",
         text="The engine weaves algebraic patterns.",
     )
-    octets = message.as_bytes(now=datetime.now(UTC), make_id=lambda: secrets.token_hex(16))
-    for sealed in (sign(octets), encrypt(sign(octets))):
-        receipt = ehlo.blocking.send(sealed, url, envelope=message.envelope())
+    for sealed in (ehlo.Sealed(message, sign), ehlo.Sealed(message, sign, encrypt)):
+        receipt = ehlo.blocking.send(sealed, url)
         print(f"accepted: {receipt.reply}")
 
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from ehlo import asyncio, blocking, commands, dialogues, dkim, errors, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
+    from ehlo.configured import Configured
     from ehlo.dsn import Notify, OriginalRecipient, Ret
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Endpoint, Servers
     from ehlo.envelope import Envelope, Recipient, RecipientLike
     from ehlo.errors import (
         AuthenticationRefused,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
         Sealed,
         Sendable,
     )
-    from ehlo.options import ConnectOptions, Progress
+    from ehlo.options import ConnectOptions, Connector, Progress
     from ehlo.parameters import MailOptions, RcptOptions
     from ehlo.phase import Outcome, Phase
     from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         ServerClosing,
         State,
     )
+    from ehlo.proxy import Hop, Proxy, ProxyKind
     from ehlo.proxy_header import ProxyHeader, ProxyVersion
     from ehlo.receipt import Receipt, Result, Timings
     from ehlo.reply import EnhancedStatus, Reply, Severity
@@ -142,16 +144,22 @@ __all__ = [  # noqa: RUF022 - by topic
     "TlsTrouble",
     # How
     "Cleartext",
+    "Configured",
     "ConnectOptions",
+    "Connector",
     "Endpoint",
     "Hello",
+    "Hop",
     "OnRefusal",
     "Phase",
     "Pipelining",
     "Progress",
     "Protocol",
+    "Proxy",
     "ProxyHeader",
+    "ProxyKind",
     "ProxyVersion",
+    "Servers",
     "Timeouts",
     "Tls",
     # Who one is
@@ -219,20 +227,22 @@ _HOMES: Final = {
     ),
     "ehlo.address": "Address AddressLike Mailbox MailboxLike address_literal",
     "ehlo.capabilities": "Capabilities FutureRelease Limits",
+    "ehlo.configured": "Configured",
     "ehlo.dsn": "Notify OriginalRecipient Ret",
-    "ehlo.endpoint": "Endpoint",
+    "ehlo.endpoint": "Endpoint Servers",
     "ehlo.envelope": "Envelope Recipient RecipientLike",
     "ehlo.message": (
         "Alternative Attachment AutoSubmitted Calendar Group MailingList Message MessageParts "
         "Resent Seal Sealed Sendable"
     ),
-    "ehlo.options": "ConnectOptions Progress",
+    "ehlo.options": "ConnectOptions Connector Progress",
     "ehlo.parameters": "MailOptions RcptOptions",
     "ehlo.phase": "Outcome Phase",
     "ehlo.policies": "Cleartext Hello OnRefusal Pipelining Protocol Tls",
     "ehlo.protocol": (
         "NEED_DATA Connection ConnectionClosed Event ReplyReceived ServerClosing State"
     ),
+    "ehlo.proxy": "Hop Proxy ProxyKind",
     "ehlo.proxy_header": "ProxyHeader ProxyVersion",
     "ehlo.receipt": "Receipt Result Timings",
     "ehlo.reply": "EnhancedStatus Reply Severity",

@@ -131,8 +131,8 @@ def _long_list(number: int, name: str) -> list[Mailbox]:
     return [Mailbox(Address(f"{one}@list.example"), name * (one % 3)) for one in range(number)]
 
 
-# Python's reader of group names loses blanks at their ends, and adds some between encoded words.
-_GROUP_NAMES: Final = DISPLAY_NAMES.map(lambda name: name[:20].strip()).filter(bool)
+# Python's reader of group names loses blanks, and adds some between encoded words.
+_GROUP_NAMES: Final = DISPLAY_NAMES.map(lambda name: " ".join(name[:20].split())).filter(bool)
 GROUPS: Final = st.builds(Group, _GROUP_NAMES, st.lists(MAILBOXES, max_size=3))
 MAILBOX_LISTS: Final = st.one_of(
     st.lists(MAILBOXES, max_size=4),

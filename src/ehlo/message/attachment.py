@@ -137,6 +137,11 @@ class Attachment:
         return len(self.source) if isinstance(self.source, bytes) else self.source.size
 
     @property
+    def needs_eight_bit(self) -> bool:
+        """Whether it is a message with octets above 127, which may not be encoded."""
+        return is_composite(self.content_type) and not (self.content or b"").isascii()
+
+    @property
     def url(self) -> str:
         """The URL by which HTML shows the part: `<img src="cid:logo@example.org">` (RFC 2392).
 

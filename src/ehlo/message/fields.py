@@ -26,6 +26,7 @@ __all__ = [
     "entries",
     "extra_field",
     "extra_fields",
+    "holds_mailboxes",
     "is_taken_literally",
     "mailboxes",
     "members",
@@ -232,6 +233,18 @@ def is_taken_literally(name: str) -> bool:
         True for identifiers and links: References, List-Unsubscribe and their like.
     """
     return name.lower() == "message-id" or _writer(name.lower()) is None
+
+
+def holds_mailboxes(name: str) -> bool:
+    """Return whether a field that a caller adds is a list of mailboxes.
+
+    Args:
+        name: The field's name, in any case.
+
+    Returns:
+        True for Errors-To, Mail-Followup-To and their like.
+    """
+    return _writer(name.lower()) is _address_field
 
 
 class _Writer(Protocol):

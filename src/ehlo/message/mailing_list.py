@@ -20,6 +20,7 @@ UrlsLike: TypeAlias = "str | Iterable[str]"
 
 _URL_MAX: Final = 900  # characters, so that its line stays below 998
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:[!#-;=?-\[\]_a-z~]++")
+_HTTP: Final = re.compile(r"https?:", re.IGNORECASE)
 _ID_MAX: Final = 255  # octets (RFC 2919 section 2)
 _ID: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)++")
 _NO: Final = "NO"
@@ -36,7 +37,8 @@ class MailingList:
     Args:
         id: The list's identifier, a name in a domain of its owner's: `news.example.org`.
         name: The list's name for people, in any script.
-        unsubscribe: Where one leaves the list: `https:` and `mailto:` URLs.
+        unsubscribe: Where one leaves the list: `https:` and `mailto:` URLs, the latter alone beside
+            the next one.
         one_click_unsubscribe: An `https:` URL at which a POST alone, without a question or a
             session, takes the receiver from the list (RFC 8058). Large receivers want it of
             newsletters, and that a DKIM signature covers it.
@@ -99,6 +101,11 @@ class MailingList:
             _check_url(one_click_unsubscribe)
             if not one_click_unsubscribe.lower().startswith("https://"):
                 raise InvalidInput("one_click_unsubscribe takes an https URL (RFC 8058 section 3)")
+            if any(_HTTP.match(url) for url in _urls(unsubscribe)):
+                raise InvalidInput(
+                    "beside one_click_unsubscribe there is no other http URL to unsubscribe "
+                    "(RFC 8058 section 3.1); mailto: may be there"
+                )
         values = {
             "id": id,
             "name": name.strip(),

@@ -334,7 +334,7 @@ class Message:
         """Write the message piece by piece, in flat memory; see `as_bytes`.
 
         Returns:
-            The pieces, at most 128 KiB each, or as large as its texts.
+            The pieces, at most 128 KiB each, or as large as its texts and what goes in binary.
         """
         content = self._content(now, make_id, transfer, smtputf8)
         return iter((content.octets,)) if isinstance(content, Octets) else _now(content)
@@ -419,7 +419,9 @@ class Message:
         """
         from ehlo.message.reading import as_email  # noqa: PLC0415 - brings in the email package
 
-        return as_email(self.as_bytes(now=now, make_id=make_id))
+        needs_eight_bit = any(file.needs_eight_bit for file in self.files)
+        transfer = Body.EIGHT_BIT_MIME if needs_eight_bit else Body.SEVEN_BIT
+        return as_email(self.as_bytes(now=now, make_id=make_id, transfer=transfer))
 
     # -- What it is -------------------------------------------------------------------------------
 

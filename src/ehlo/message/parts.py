@@ -193,11 +193,12 @@ class _Joiner:
     def _fresh(self, identifier: str) -> Iterator[str]:
         chunks = [chunk for leaf in self._leaves for chunk in leaf.chunks]
         suspects = [it for it in chunks if isinstance(it, bytes) and b"--=_" in it]
-        for number in itertools.count(1):
-            boundary = f"=_{number}_{identifier}"
-            delimiter = f"--{boundary}".encode()
-            if not any(delimiter in suspect for suspect in suspects):
-                yield boundary
+        boundaries = (f"=_{number}_{identifier}" for number in itertools.count(1))
+        return (it for it in boundaries if not _is_in(f"--{it}".encode(), suspects))
+
+
+def _is_in(delimiter: bytes, suspects: Iterable[bytes]) -> bool:
+    return any(delimiter in suspect for suspect in suspects)
 
 
 def _delimited(parts: Iterable[Part], boundary: str) -> Iterator[bytes | Feed]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
 from ehlo.content import Formed
 from ehlo.errors import InvalidInput
-from ehlo.message.media_types import is_composite
 from ehlo.message.message import Message
 from ehlo.message.octets import looked_at, message_id_of
 from ehlo.message.sealed import Sealed, sealed_content
@@ -122,10 +121,7 @@ def _built(
         write,
         message.transfer,
         needs_smtputf8,
-        needs_eight_bit=any(
-            is_composite(file.content_type) and not (file.content or b"").isascii()
-            for file in files
-        ),
+        needs_eight_bit=any(file.needs_eight_bit for file in files),
         is_repeatable=all(source.is_repeatable for source in sources),
         is_async=any(source.is_async for source in sources),
     )

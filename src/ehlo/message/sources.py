@@ -96,20 +96,22 @@ def source_of(given: object, size: int | None = None) -> bytes | Source:
         The octets, or what reads them.
 
     Raises:
-        InvalidInput: The size is not the one of what was given.
+        InvalidInput: The size is not the one of what was given, or negative.
         OSError: The file cannot be read.
-        TypeError: It is none of these.
+        TypeError: It is none of these, or the size is no number.
     """
+    if size is not None:
+        _check_size(size)
     match given:
         case bytes() | bytearray() | memoryview():
             source: bytes | Source = bytes(cast("Piece", given))
         case _ if hasattr(given, "__fspath__"):
             source = _of_path(cast("PathLike[str]", given))
-        case Readable():
-            source = _of_file(given)
-        case AsyncIterable():
+        case AsyncIterable():  # asynchronous files have a `read` as well, which is to be awaited
             pieces = cast("AsyncIterable[Piece]", given)
             return _of_pieces(pieces.__aiter__, pieces, size)
+        case Readable():
+            source = _of_file(given, size)
         case Iterable() if not isinstance(given, str):
             found = cast("Iterable[Piece]", given)
             return _of_pieces(found.__iter__, found, size)
@@ -119,8 +121,19 @@ def source_of(given: object, size: int | None = None) -> bytes | Source:
             raise TypeError(msg)
     known = len(source) if isinstance(source, bytes) else source.size
     if size is not None and known is not None and size != known:
-        raise InvalidInput(f"the content of the attachment has {known} octets, not {size}")
+        raise _other_size(known, size)
     return source
+
+
+def _check_size(size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise TypeError(f"the size of an attachment is an int, not {type(size).__name__}")
+    if size < 0:
+        raise InvalidInput(f"an attachment cannot have {size} octets")
+
+
+def _other_size(known: int, said: int | None) -> InvalidInput:
+    return InvalidInput(f"the content of the attachment has {known} octets, not {said}")
 
 
 def name_of(given: object) -> str | None:
@@ -152,13 +165,17 @@ def read_all(source: bytes | Source, what: str) -> bytes:
         The octets.
 
     Raises:
-        InvalidInput: It can be read only once, or only by awaiting.
+        InvalidInput: It can be read only once, or only by awaiting, or is of another size than
+            was said.
     """
     if isinstance(source, bytes):
         return source
     if source.is_async or not source.is_repeatable:
         raise InvalidInput(f"{what} is looked at before it is sent: pass its octets, or a path")
-    return b"".join(cast("Iterator[Piece]", source.begin()))
+    octets = b"".join(cast("Iterator[Piece]", source.begin()))
+    if source.size not in {None, len(octets)}:
+        raise _other_size(len(octets), source.size)
+    return octets
 
 
 def _of_pieces(begin: _Begin, given: object, size: int | None) -> Source:
@@ -185,32 +202,36 @@ def _read_path(path: Path) -> Iterator[bytes]:
         yield from _read(file)
 
 
-def _of_file(file: Readable) -> bytes | Source:
+def _of_file(file: Readable, said: int | None) -> bytes | Source:
     seekable = getattr(file, "seekable", None)
     if seekable is None or not seekable():
-        return Source(_Once(partial(_read, file)))
+        return Source(_Once(partial(_read, file)), said)
     known = cast("_Seekable", file)
+    _binary(known.read(0))  # text is refused now, and not while it is sent
     start = known.tell()
     size = known.seek(0, 2) - start
     known.seek(start)
     if size <= SMALL:
-        return b"".join(_read(file))
+        octets = b"".join(_read(file))
+        known.seek(start)  # as a large one: the same file may go with another message
+        return octets
     return Source(partial(_read_from, known, start), size, is_repeatable=True)
 
 
 def _read(file: Readable) -> Iterator[bytes]:
-    while piece := file.read(_READ):
-        yield _binary(piece)
+    while piece := _binary(file.read(_READ)):
+        yield piece
 
 
 def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
     # Sought for each piece: two messages under way may have the same file.
-    while file.seek(position) >= 0 and (piece := file.read(_READ)):
+    while file.seek(position) >= 0 and (piece := _binary(file.read(_READ))):
         position += len(piece)
-        yield _binary(piece)
+        yield piece
 
 
 def _binary(piece: object) -> bytes:
     if not isinstance(piece, bytes):
-        raise TypeError("the file gives text: open it in binary mode")
+        kind = type(piece).__name__
+        raise TypeError(f"the file gives {kind}, not bytes: open it in binary mode")
     return piece

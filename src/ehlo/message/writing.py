@@ -176,15 +176,20 @@ def _more_fields(message: Message, utf8: bool) -> Iterator[str]:  # noqa: FBT001
 
 
 def _pieces(chunks: Sequence[bytes | Feed]) -> Iterator[bytes]:
-    """Join what stands between feeds, so that few pieces are small."""
+    """Join what stands between feeds, so that few pieces are small, and none is large."""
     held: list[bytes] = []
+    octets = 0
     for chunk in chunks:
-        if isinstance(chunk, bytes):
-            held.append(chunk)
+        if isinstance(chunk, Feed):
+            yield b"".join(held)
+            held, octets = [], 0
+            yield from chunk
             continue
-        yield b"".join(held)
-        held.clear()
-        yield from chunk
+        if held and octets + len(chunk) > _IN_MEMORY:
+            yield b"".join(held)
+            held, octets = [], 0
+        held.append(chunk)
+        octets += len(chunk)
     yield b"".join(held)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoggingTrace",
+    "context_with",
     "default_context",
     "make_id",
     "make_nonce",
@@ -56,6 +57,29 @@ def default_context() -> ssl.SSLContext:
 
     It takes TLS 1.2 or later (RFC 8996).
     """
+    return _context()
+
+
+def context_with(certificate: str, key: str | None) -> ssl.SSLContext:
+    """Return a context like the default one, with a certificate of the client.
+
+    Args:
+        certificate: The path of a file with the certificate, and those that signed it (PEM).
+        key: The path of a file with its key; None if that is in the same one.
+
+    Returns:
+        The context.
+
+    Raises:
+        OSError: They cannot be read; `ssl.SSLError` if they are none, or the key is encrypted.
+    """
+    context = _context()
+    # OpenSSL would ask at the terminal for what a key is encrypted with.
+    context.load_cert_chain(certificate, key, password="")
+    return context
+
+
+def _context() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
 
     context = ssl.create_default_context()

@@ -88,7 +88,10 @@ class MessageParts(TypedDict, total=False):
     transfer: Body | str
 
 
-@dataclass(frozen=True, init=False, repr=False)
+_set = object.__setattr__
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Message:
     """A mail message: values that are checked when it is made and never change.
 
@@ -214,40 +217,38 @@ class Message:
         message_id: str | None = None,
         transfer: Body | str = Body.EIGHT_BIT_MIME,
     ) -> None:
-        # One dictionary as the object's own, and no call for what most messages have not: it takes
-        # a tenth of the time of setting each of 23 slots of a frozen object.
-        values = {
-            "from_": mailboxes(from_),
-            "to": entries(to),
-            "cc": entries(cc) if cc != () else (),
-            "bcc": entries(bcc) if bcc != () else (),
-            "reply_to": entries(reply_to) if reply_to != () else (),
-            "sender": None if sender is None else Mailbox.of(sender),
-            "subject": refuse_control_characters("the subject", require_str("subject", subject)),
-            "text": None if text is None else checked_text("text", text),
-            "html": None if html is None else checked_text("html", html),
-            "alternatives": _all(Alternative, alternatives) if alternatives != () else (),
-            "inline": _all(Attachment, inline) if inline != () else (),
-            "calendar": None if calendar is None else _one(Calendar, calendar),
-            "attachments": _all(Attachment, attachments) if attachments != () else (),
-            "in_reply_to": message_ids(in_reply_to) if in_reply_to != () else (),
-            "references": message_ids(references) if references != () else (),
-            "auto_submitted": None
-            if auto_submitted is None
-            else chosen(AutoSubmitted, auto_submitted),
-            "disposition_notification_to": mailboxes(disposition_notification_to)
-            if disposition_notification_to != ()
-            else (),
-            "mailing_list": None if mailing_list is None else _one(MailingList, mailing_list),
-            "resent": _all(Resent, resent) if resent != () else (),
-            "headers": (),
-            "date": date,
-            "message_id": None if message_id is None else check_message_id(message_id),
-            "transfer": transfer if type(transfer) is Body else chosen(Body, transfer),
-        }
-        object.__setattr__(self, "__dict__", values)
-        if headers:
-            values["headers"] = extra_fields(headers, set(self._written()))
+        # Nothing is called for what most messages have not.
+        _set(self, "from_", mailboxes(from_))
+        _set(self, "to", entries(to))
+        _set(self, "cc", entries(cc) if cc != () else ())
+        _set(self, "bcc", entries(bcc) if bcc != () else ())
+        _set(self, "reply_to", entries(reply_to) if reply_to != () else ())
+        _set(self, "sender", None if sender is None else Mailbox.of(sender))
+        _set(
+            self,
+            "subject",
+            refuse_control_characters("the subject", require_str("subject", subject)),
+        )
+        _set(self, "text", None if text is None else checked_text("text", text))
+        _set(self, "html", None if html is None else checked_text("html", html))
+        _set(self, "alternatives", _all(Alternative, alternatives) if alternatives != () else ())
+        _set(self, "inline", _all(Attachment, inline) if inline != () else ())
+        _set(self, "calendar", None if calendar is None else _one(Calendar, calendar))
+        _set(self, "attachments", _all(Attachment, attachments) if attachments != () else ())
+        _set(self, "in_reply_to", message_ids(in_reply_to) if in_reply_to != () else ())
+        _set(self, "references", message_ids(references) if references != () else ())
+        kind = auto_submitted
+        _set(self, "auto_submitted", None if kind is None else chosen(AutoSubmitted, kind))
+        notified = disposition_notification_to
+        _set(self, "disposition_notification_to", mailboxes(notified) if notified != () else ())
+        _set(
+            self, "mailing_list", None if mailing_list is None else _one(MailingList, mailing_list)
+        )
+        _set(self, "resent", _all(Resent, resent) if resent != () else ())
+        _set(self, "headers", extra_fields(headers, set(self._written())) if headers else ())
+        _set(self, "date", date)
+        _set(self, "message_id", None if message_id is None else check_message_id(message_id))
+        _set(self, "transfer", transfer if type(transfer) is Body else chosen(Body, transfer))
         if date is not None:
             check_date(date)
         check_authors(self.from_, self.sender)
@@ -266,7 +267,7 @@ class Message:
         Raises:
             InvalidInput: As for the class; InvalidAddress and TypeError likewise.
         """
-        parts = vars(self) | changes
+        parts = {name: getattr(self, name) for name in Message.__slots__} | changes
         return type(self)(**cast("Any", parts))
 
     def envelope(self) -> Envelope:
@@ -475,7 +476,8 @@ class Message:
         return f"Message({', '.join(shown)})"
 
     def _shown(self) -> Iterator[tuple[str, object]]:
-        for name, value in vars(self).items():
+        for name in Message.__slots__:
+            value = getattr(self, name, None)
             if name in _TEXTS and value is not None:
                 yield name, _Characters(len(value))
             elif value not in _NOTHING and (name, value) != ("transfer", Body.EIGHT_BIT_MIME):

@@ -127,9 +127,12 @@ def any_needs_smtputf8(found: Iterable[Entry]) -> bool:
     Returns:
         Whether a header that names them all needs SMTPUTF8 (RFC 6531).
     """
-    for mailbox in members(found):
-        # asked here first, without a call: it is asked of each recipient of each message
-        if not mailbox.address.spec.isascii() and mailbox.address.needs_smtputf8:
+    for entry in found:
+        if isinstance(entry, Group):
+            if any_needs_smtputf8(entry.mailboxes):
+                return True
+        # looked at first, without a call: it is asked of each recipient of each message
+        elif not entry.address.spec.isascii() and entry.address.needs_smtputf8:
             return True
     return False
 

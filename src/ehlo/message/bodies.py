@@ -7,7 +7,7 @@ import struct
 from binascii import b2a_base64, b2a_qp
 from typing import Final, NamedTuple
 
-from ehlo.message.octets import has_long_line
+from ehlo.message.octets import LINE_OCTETS_MAX, has_long_line
 
 __all__ = [
     "BASE64_BLOCK",
@@ -82,7 +82,8 @@ def why_not_lines(octets: bytes, *, eight_bit: bool) -> str:
         return "is not ASCII"
     if b"\0" in octets:
         return "holds a NUL"
-    return "has lines of more than 998 octets" if has_long_line(octets) else ""
+    is_short = len(octets) <= LINE_OCTETS_MAX  # as a whole: no call for that
+    return "" if is_short or not has_long_line(octets) else "has lines of more than 998 octets"
 
 
 def _shorter(octets: bytes) -> Encoded:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date as Date  # noqa: N812 - parameters are called date
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from ehlo.errors import InvalidInput
@@ -51,9 +53,21 @@ def format_date(date: datetime) -> str:
     Raises:
         InvalidInput: See `check_date`.
     """
-    check_date(date)
-    # The digits are those of ISO 8601, which C writes at once: `2003-07-01 10:52:37+02:00`. The
-    # class's own function, as a subclass may write something else.
-    iso = datetime.isoformat(date, " ", "seconds")
-    day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
-    return f"{day}, {iso[8:10]} {month} {iso[:4]} {iso[11:19]} {iso[19:22]}{iso[23:25]}"
+    offset = check_date(date)
+    # The class's own function, as a subclass may write something else; C writes all digits at once.
+    time = datetime.isoformat(date, " ", "seconds")[11:19]
+    return f"{_day(date.toordinal())} {time} {_zone(offset)}"
+
+
+# Messages are written on one day after the other, and in few zones.
+@lru_cache(maxsize=64)
+def _day(ordinal: int) -> str:
+    day = Date.fromordinal(ordinal)
+    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04}"
+
+
+@lru_cache(maxsize=64)
+def _zone(offset: timedelta) -> str:
+    minutes = offset // _MINUTE
+    hours, minutes_left = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours:02}{minutes_left:02}"

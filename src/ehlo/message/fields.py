@@ -63,6 +63,8 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
             that meant two recipients, and would lose one.
         TypeError: A value is no mailbox.
     """
+    if type(value) is str:
+        return (Mailbox.parse(value),)
     if isinstance(value, str | Address | Mailbox):
         return (Mailbox.of(value),)
     match value:
@@ -90,11 +92,12 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (value,)
     if isinstance(value, str | Address | Mailbox):
         return (Mailbox.of(value),)
-    if type(value) is tuple and _is_pair(cast("tuple[object, ...]", value)):
+    if isinstance(value, tuple) and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))
-    items = cast("Iterable[EntryLike]", value)
+    items: Iterable[EntryLike] = value  # type: ignore[assignment]
+    parse = Mailbox.parse
     # Texts first, and without a call more: most are, and there may be very many.
-    return tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
+    return tuple([parse(it) if type(it) is str else _entry(it) for it in items])
 
 
 def _is_pair(value: tuple[object, ...]) -> bool:

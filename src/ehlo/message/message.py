@@ -224,11 +224,7 @@ class Message:
         _set(self, "bcc", entries(bcc) if bcc != () else ())
         _set(self, "reply_to", entries(reply_to) if reply_to != () else ())
         _set(self, "sender", None if sender is None else Mailbox.of(sender))
-        _set(
-            self,
-            "subject",
-            refuse_control_characters("the subject", require_str("subject", subject)),
-        )
+        _set(self, "subject", _checked_subject(subject))
         _set(self, "text", None if text is None else checked_text("text", text))
         _set(self, "html", None if html is None else checked_text("html", html))
         _set(self, "alternatives", _all(Alternative, alternatives) if alternatives != () else ())
@@ -251,7 +247,8 @@ class Message:
         _set(self, "transfer", transfer if type(transfer) is Body else chosen(Body, transfer))
         if date is not None:
             check_date(date)
-        check_authors(self.from_, self.sender)
+        if len(self.from_) != 1:
+            check_authors(self.from_, self.sender)
         if self.inline:
             self._check_inline()
 
@@ -513,6 +510,12 @@ def _no_identifiers() -> NoReturn:
 
 def _no_date() -> NoReturn:
     raise InvalidInput("the message has no date: pass `now`")
+
+
+def _checked_subject(subject: str) -> str:
+    if type(subject) is str and subject.isprintable():  # nearly always
+        return subject
+    return refuse_control_characters("the subject", require_str("subject", subject))
 
 
 def _all(kind: type[Any], values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - one, or some

@@ -43,6 +43,8 @@ _OWN: Final = {
 _OWN_PREFIXES: Final = ("content-", "resent-")
 _ONCE: Final = {"in-reply-to", "references"}  # RFC 5322 section 3.6
 
+_ONE: Final = (str, Address, Mailbox)  # a union would be made anew each time
+
 EntryLike = MailboxLike | Group
 """What a parameter for one mailbox or group takes."""
 
@@ -65,7 +67,7 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
     """
     if type(value) is str:
         return (Mailbox.parse(value),)
-    if isinstance(value, str | Address | Mailbox):
+    if isinstance(value, _ONE):
         return (Mailbox.of(value),)
     match value:
         case (str(name), str() | Address() as address) if isinstance(value, tuple):
@@ -90,7 +92,7 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
     """
     if isinstance(value, Group):
         return (value,)
-    if isinstance(value, str | Address | Mailbox):
+    if isinstance(value, _ONE):
         return (Mailbox.of(value),)
     if isinstance(value, tuple) and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))

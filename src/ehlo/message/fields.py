@@ -96,7 +96,7 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (Mailbox.of(value),)
     if isinstance(value, tuple) and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))
-    items: Iterable[EntryLike] = value  # type: ignore[assignment]
+    items: Iterable[EntryLike] = value
     parse = Mailbox.parse
     # Texts first, and without a call more: most are, and there may be very many.
     return tuple([parse(it) if type(it) is str else _entry(it) for it in items])

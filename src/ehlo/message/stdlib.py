@@ -134,7 +134,7 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     """
     clone = copy.copy(part)
     # The generator copies parts whose encoding it changes: deeply, with all that fields consist of.
-    vars(clone)["__deepcopy__"] = lambda _: _shallow(clone)
+    vars(clone)["__deepcopy__"] = partial(_shallow, clone)
     if part.is_multipart():
         parts = cast("list[AnyMessage]", part.get_payload())
         clone.set_payload([_copied(it, make_id) for it in parts])
@@ -145,7 +145,7 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     return clone
 
 
-def _shallow(part: AnyMessage) -> AnyMessage:
+def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
     """Copy a part and its list of fields; fields themselves never change."""
     clone = copy.copy(part)
     del vars(clone)["__deepcopy__"]  # which would copy the other one
@@ -271,7 +271,10 @@ class _Generator(BytesGenerator):
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
-        self._fp.write(crlf((lines or "").encode("ascii", "surrogateescape")))
+        lines = lines or ""
+        if "\r" in lines:
+            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
+        self.write(lines.replace("\n", "\r\n"))
 
 
 class _Utf8Generator(_Generator):

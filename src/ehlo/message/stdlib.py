@@ -58,6 +58,7 @@ _ADDRESS_FIELDS: Final = {
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
+_PIECE: Final = 65_536  # octets that stay in the cache
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
 
@@ -241,7 +242,9 @@ def _policy(policy: Any, transfer: str, utf8: bool) -> Any:  # noqa: ANN401, FBT
 def _has_crlf_only(octets: bytes) -> bool:
     """Tell whether no line ends otherwise; ten times as fast as counting them."""
     decoder = IncrementalNewlineDecoder(None, translate=False)
-    decoder.decode(octets.decode("latin-1"), final=True)
+    for start in range(0, len(octets), _PIECE):
+        decoder.decode(octets[start : start + _PIECE].decode("latin-1"))
+    decoder.decode("", final=True)
     return decoder.newlines in {None, "\r\n"}
 
 

@@ -6,12 +6,13 @@ import asyncio
 import io
 import os
 from collections.abc import AsyncIterator, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ehlo import Attachment, InvalidInput
+from ehlo import Attachment, InvalidInput, Message
 from ehlo.message.bodies import BASE64_BLOCK, base64_lines
 from ehlo.message.feeds import Feed
 from ehlo.message.sources import SMALL, Source, read_all, source_of

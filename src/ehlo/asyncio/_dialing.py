@@ -86,10 +86,14 @@ async def _dialled(settings: Settings, end: float | None) -> socket.socket:
 async def _made(connector: Connector, endpoint: Endpoint, end: float | None) -> socket.socket:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout_at(end):
-        found = connector(endpoint, None if end is None else end - loop.time())
-        if hasattr(found, "__await__"):
-            found = await cast("Awaitable[socket.socket]", found)
+        found = await _result(connector(endpoint, None if end is None else end - loop.time()))
     return made(found)
+
+
+async def _result(found: socket.socket | Awaitable[socket.socket]) -> socket.socket:
+    """Await what a connector returns, if that is what it wants."""
+    is_awaitable = hasattr(found, "__await__")
+    return await cast("Awaitable[socket.socket]", found) if is_awaitable else found  # type: ignore[return-value]
 
 
 async def _connect_unix(path: str, end: float | None) -> socket.socket:

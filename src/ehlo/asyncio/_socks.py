@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from python_socks.async_.asyncio import Proxy as SocksProxy
 from typing_extensions import override
@@ -45,9 +45,8 @@ async def speak_socks(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> 
     trouble = await _ask(sock, proxy, endpoint)
     if trouble is None:
         return
-    if isinstance(trouble, OSError) or not isinstance(trouble, Exception):
-        raise trouble
-    raise refusal(proxy, endpoint, trouble)
+    is_lost = isinstance(trouble, OSError) or not isinstance(trouble, Exception)
+    raise trouble if is_lost else refusal(proxy, endpoint, cast("Exception", trouble))
 
 
 async def _ask(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> BaseException | None:

@@ -525,3 +525,20 @@ def test_messages_of_the_real_world_are_read_and_sent_again(reader: str) -> None
         ("X-Cron-Env", "<SHELL=/bin/sh>"),
     )
     assert Message.from_email(message.as_email()) == message
+
+
+@both
+@pytest.mark.parametrize("kind", ["application/pkcs7-mime", "application/x-pkcs7-mime"])
+def test_a_message_that_is_signed_or_encrypted_as_a_whole_is_refused(
+    reader: str, kind: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"a message that is {kind} is sent as it is"):
+        read(reader, f"Content-Type: {kind}; smime-type=signed-data\n\nMIIB\n")
+
+
+@both
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape"])
+def test_codecs_of_pythons_own_are_no_charsets(reader: str, charset: str) -> None:
+    """Some take quadratic time."""
+    with pytest.raises(InvalidInput, match=f"a text cannot be read as {charset}"):
+        read(reader, f"Content-Type: text/plain; charset={charset}\n\na-\n")

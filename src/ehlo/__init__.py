@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ehlo import asyncio, blocking, commands, dialogues, errors, sasl, testing
+    from ehlo import asyncio, blocking, commands, dialogues, errors, pool, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
     from ehlo.dsn import Notify, OriginalRecipient, Ret
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         TlsFailed,
     )
     from ehlo.message import Attachment, Message, Sendable
-    from ehlo.options import ConnectOptions, Progress
+    from ehlo.options import ClientOptions, ConnectOptions, Progress
     from ehlo.parameters import MailOptions, RcptOptions
     from ehlo.phase import Outcome, Phase
     from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
@@ -82,6 +82,8 @@ __all__ = [  # noqa: RUF022 - by topic
     "asyncio",
     "blocking",
     "testing",
+    # What stands behind a Client
+    "pool",
     # What is sent, and to whom
     "Address",
     "AddressLike",
@@ -117,6 +119,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "TlsTrouble",
     # How
     "Cleartext",
+    "ClientOptions",
     "ConnectOptions",
     "Endpoint",
     "Hello",
@@ -198,7 +201,7 @@ _HOMES: Final = {
     "ehlo.endpoint": "Endpoint",
     "ehlo.envelope": "Envelope Recipient RecipientLike",
     "ehlo.message": "Attachment Message Sendable",
-    "ehlo.options": "ConnectOptions Progress",
+    "ehlo.options": "ClientOptions ConnectOptions Progress",
     "ehlo.parameters": "MailOptions RcptOptions",
     "ehlo.phase": "Outcome Phase",
     "ehlo.policies": "Cleartext Hello OnRefusal Pipelining Protocol Tls",
@@ -220,7 +223,7 @@ _HOMES: Final = {
     "ehlo.wire": "ReplyLimits",
 }
 _MODULES: Final = frozenset(
-    {"asyncio", "blocking", "commands", "dialogues", "errors", "sasl", "testing"}
+    {"asyncio", "blocking", "commands", "dialogues", "errors", "pool", "sasl", "testing"}
 )
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

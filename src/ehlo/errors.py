@@ -86,6 +86,8 @@ class SMTPError(Exception):
         delivered: The recipients for whom the server did accept the message, although it failed as
             a whole: of LMTP, or where it took several transactions. Sending it again to them would
             duplicate it.
+        failed_attempts: The errors of the attempts before this one, where a `Client` has made
+            several; in each of them the message was certainly not accepted.
     """
 
     outcome: Outcome = Outcome.NOT_SENT
@@ -106,6 +108,7 @@ class SMTPError(Exception):
         self.connection_usable = False
         self.message_id: str | None = None
         self.delivered: tuple[Address, ...] = ()
+        self.failed_attempts: tuple[SMTPError, ...] = ()
 
     @property
     def retry_safe(self) -> bool:

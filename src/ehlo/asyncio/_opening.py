@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ehlo.options import ConnectOptions, Progress
     from ehlo.receipt import Receipt, Result
 
-__all__ = ["connect", "send", "send_many"]
+__all__ = ["connect", "open_pump", "send", "send_many"]
 
 
 def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Connecting:
@@ -68,7 +68,7 @@ class Connecting:
 
     async def _open(self) -> Session:
         end = self._settings.timeouts.end(asyncio.get_running_loop().time())
-        return Session(self._settings, await _open(self._settings, end))
+        return Session(self._settings, await open_pump(self._settings, end))
 
     async def __aenter__(self) -> Session:
         """Open the session."""
@@ -120,7 +120,7 @@ async def send(
         message, envelope, on_refusal, clock=asyncio.get_running_loop().time, progress=progress
     )
     end = settings.timeouts.end(asyncio.get_running_loop().time())
-    pump = await _open(settings, end)
+    pump = await open_pump(settings, end)
     async with Session(settings, pump):
         return await pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
 
@@ -205,11 +205,26 @@ async def _results(
         await session.__aexit__(None, None, None)
 
 
-async def _open(settings: Settings, end: float | None) -> Pump:
+async def open_pump(settings: Settings, end: float | None) -> Pump:
+    """Open a session, without what a user holds in hand.
+
+    Args:
+        settings: The options.
+        end: When it must be open, by the adapter's clock; None for never.
+
+    Returns:
+        The pump, with a Connection that is ready for a transaction.
+
+    Raises:
+        SMTPError: See `connect`.
+    """
     pump = await _connect(settings, end)
     try:
+        connection = pump.link.connection
         opening = settings.opening(pump.transport.get_extra_info("sockname"))
-        await pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+        await pump.run(
+            settings.watch(connection, dialogues.open_session(connection, opening)), end=end
+        )
     except BaseException:
         await pump.close()
         raise

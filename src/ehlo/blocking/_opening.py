@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ehlo.options import ConnectOptions, Progress
     from ehlo.receipt import Receipt, Result
 
-__all__ = ["connect", "send", "send_many"]
+__all__ = ["connect", "open_pump", "send", "send_many"]
 
 
 def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Session:
@@ -91,7 +91,7 @@ def send(
         settings.transaction(message, envelope, on_refusal, clock=time.monotonic, progress=progress)
     )
     end = settings.timeouts.end(time.monotonic())
-    pump = _open(settings, end)
+    pump = open_pump(settings, end)
     with Session(settings, pump):
         return pump.run(dialogues.deliver(pump.link.connection, transaction), end=end)
 
@@ -172,16 +172,29 @@ def _results(
 
 
 def _connect_session(settings: Settings) -> Session:
-    return Session(settings, _open(settings, settings.timeouts.end(time.monotonic())))
+    return Session(settings, open_pump(settings, settings.timeouts.end(time.monotonic())))
 
 
-def _open(settings: Settings, end: float | None) -> Pump:
+def open_pump(settings: Settings, end: float | None) -> Pump:
+    """Open a session, without what a user holds in hand.
+
+    Args:
+        settings: The options.
+        end: When it must be open, by the adapter's clock; None for never.
+
+    Returns:
+        The pump, with a Connection that is ready for a transaction.
+
+    Raises:
+        SMTPError: See `connect`.
+    """
     require_sync(settings.credentials)
     sock = _connect(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:
+        connection = pump.link.connection
         opening = settings.opening(sock.getsockname())
-        pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+        pump.run(settings.watch(connection, dialogues.open_session(connection, opening)), end=end)
     except BaseException:
         pump.close()
         raise

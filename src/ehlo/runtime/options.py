@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
 
+    from ehlo.dialogues import Dialogue
     from ehlo.endpoint import Endpoint
     from ehlo.message import Sendable
     from ehlo.options import Progress
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from ehlo.transcript import Transcript
 
 __all__ = ["Settings"]
+
+
+def _unwatched(_connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
+    return dialogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,7 @@ class Settings:
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
         server_hostname: The name that the server's certificate must be for.
+        watch: Runs the dialogue that opens the session, and may look on.
     """
 
     endpoint: Endpoint
@@ -69,6 +75,7 @@ class Settings:
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
     server_hostname: str = ""
+    watch: Callable[[Connection, Dialogue[None]], Dialogue[None]] = _unwatched
 
     def __post_init__(self) -> None:
         """Refuse what cannot be had together.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, nullcontext, suppress
+from contextlib import aclosing, suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ehlo import dialogues
@@ -48,8 +49,9 @@ class LoopPool:
         self.loop = loop
         self.clock = loop.time
         self._settings = settings
-        # Everything happens in one thread, and plans never wait while they change anything.
-        self.pool = Pool(settings.pool, loop.time, nullcontext(), settings.session.pipelining)
+        # Everything happens in one thread, and plans never wait while they change anything: the
+        # lock is never contended, and costs less than an object that only looks like one.
+        self.pool = Pool(settings.pool, loop.time, Lock(), settings.session.pipelining)
         self.way = Way(self.pool, settings.policy, settings.listener)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

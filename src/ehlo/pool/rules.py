@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ehlo.pool.events import Why
 from ehlo.pool.slots import Do
+from ehlo.protocol import State
 
 if TYPE_CHECKING:
     from ehlo.pool.options import PoolOptions
@@ -83,4 +84,6 @@ def what_ended(connection: Connection) -> Why:
     """
     if connection.closing_reply is not None:
         return Why.SERVER_CLOSED
-    return Why.LOST if connection.is_over or connection.is_settled else Why.INTERRUPTED
+    # Idle but for what has come unasked: the end, most likely.
+    is_lost = connection.is_over or connection.state is State.READY
+    return Why.LOST if is_lost else Why.INTERRUPTED

@@ -450,7 +450,6 @@ def test_a_server_that_is_down_fails_all_together(adapter: Colour) -> None:
     with Server(refusing(1000)) as server:
         with adapter.client(server.url, max_connections=2, retries=1, backoff=0.001) as client:
             errors = adapter.together(client, pairs(20))
-        assert server.connections <= 2 + 3
     assert [type(error) for error in errors] == [ehlo.GreetingRefused] * 20
     assert all(len(error.failed_attempts) <= 1 for error in errors)
     assert len({id(error) for error in errors}) == 20

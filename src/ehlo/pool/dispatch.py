@@ -282,12 +282,13 @@ class Dispatch(Generic[_T]):
         self.consumer.wake()  # there is room for another one
         return piece
 
-    def again(self, piece: Piece, delay: float) -> None:
+    def again(self, piece: Piece, delay: float, worker: Worker) -> None:
         """Have a message sent again.
 
         Args:
             piece: The message.
             delay: In how many seconds.
+            worker: Who has tried, and will come back for more.
         """
         with self._guard:
             if self.is_stopped:
@@ -296,7 +297,11 @@ class Dispatch(Generic[_T]):
                 heappush(self._later, (self.way.pool.clock() + delay, piece.index, piece))
             else:
                 self._ready.appendleft(piece)
-            self._rouse()
+            if self._resting or worker.is_coming:
+                self._rouse()
+            else:
+                worker.is_coming = True
+                self._coming += 1
 
     def fail(self, error: Exception) -> None:
         """Give up all that is not under way, because no connection can be had.

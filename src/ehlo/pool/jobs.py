@@ -150,7 +150,7 @@ class Job:
         """
         pool, connection = way.pool, slot.live
         was_begun = connection.transactions > self._before
-        if connection.is_over and not was_begun:
+        if connection.is_over:
             pool.suspect()  # what has killed this one may have killed others
         delay = self._delay(way, error, was_begun=was_begun) if self._is_whole else None
         if delay is None or pool.is_closed:

@@ -11,8 +11,8 @@ to wait; the plans in `ehlo.pool.plans` say when. The rules:
   or used up. One that was idle for long has to answer NOOP first.
 - Where a connection cannot be had, nobody tries for a while, and then one user alone; the pause
   doubles each time. Whoever has a working connection goes on with it, and whoever waits is served
-  by those. Only where there is none does the failure count against all who wait: a server that is
-  down fails everybody soon, and not one after the other.
+  by those. Only where there is none, and none is being opened, does the failure count against all
+  who wait: a server that is down fails everybody soon, and not one after the other.
 
 Every method takes the `guard`, and leaves the pool whole whatever happens in it.
 """
@@ -186,7 +186,7 @@ class Pool:
             self._refusals += 1
             self._opens_at = self.clock() + self.options.pause(self._refusals)
             self._turn += 1
-            is_alone = not any(other.serves for other in self._slots.values())
+            is_alone = all(other.has_left for other in self._slots.values())
             if is_alone or self.is_closed:
                 lease.turn = slot.turn
                 for waiting in (lease, *self._waiting):

@@ -89,11 +89,6 @@ class Slot:
         self.has_left = False
 
     @property
-    def serves(self) -> bool:
-        """Whether it is open, and stays so."""
-        return self.connection is not None and not self.has_left
-
-    @property
     def live(self) -> Connection:
         """The Connection, which is there: the slot was granted, and opened where that was due."""
         assert self.connection is not None  # noqa: S101 - see above

@@ -93,7 +93,7 @@ class Feed:
             self.why = self.why or why_not_again(error)
             delay = piece.judge(way, self._slot, error, None)
             if delay is not None:
-                dispatch.again(piece, delay)
+                dispatch.again(piece, delay, self._worker)
                 return
             piece.give_up(way, error)
         dispatch.tell(Result(piece.index, piece.message, receipt, error))

@@ -1,18 +1,23 @@
-"""Cancelling at each await in turn, and interrupting at each line: whatever was begun must be undone."""
+"""Cancelling at each await in turn, and interrupting at each line: what was begun is undone."""
 
 from __future__ import annotations
 
 import asyncio
+import linecache
 import sys
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import ehlo
 
-_PACKAGE = ehlo.__path__[0]
+_WATCHED = tuple(
+    str(Path(ehlo.__file__).parent / name)
+    for name in ("pool", "blocking/_client.py", "blocking/_pool.py")
+)
 
 
 class Moment(Enum):
@@ -106,9 +111,19 @@ async def _run(run: CancelledAt) -> Any:
     return await run
 
 
+def _is_with(frame: FrameType) -> bool:
+    """Return whether a line begins a `with`; its end looks like that, too.
+
+    The interpreter looks for signals behind calls and jumps, and so never between the body of a
+    `with` and the release of its lock. A trace function is called there.
+    """
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    return line.lstrip().startswith("with ")
+
+
 @contextmanager
 def interrupted_at(turn: int) -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt at one line of the library's adapter and pool, as Ctrl-C would.
+    """Raise KeyboardInterrupt at one line of the blocking client or its pool, as Ctrl-C would.
 
     Args:
         turn: At which line, from 1.
@@ -121,7 +136,7 @@ def interrupted_at(turn: int) -> Iterator[list[int]]:
 
     def on_line(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if event == "line":
+        if event == "line" and not _is_with(frame):
             left -= 1
             if left == 0:
                 struck.append(frame.f_lineno)
@@ -131,8 +146,7 @@ def interrupted_at(turn: int) -> Iterator[list[int]]:
 
     def on_call(frame: FrameType, _event: str, _: Any) -> Any:
         name = frame.f_code.co_filename
-        watched = name.startswith((f"{_PACKAGE}/pool", f"{_PACKAGE}/blocking"))
-        return on_line if watched else None
+        return on_line if name.startswith(_WATCHED) else None
 
     old = sys.gettrace()
     sys.settrace(on_call)

@@ -122,7 +122,7 @@ class Client:
             message, envelope, on_refusal, clock=here.clock, progress=progress
         )
         job = Job(transaction, now)
-        return await here.run(send(here.way, job, settings.timeouts.end(now)))
+        return await here.run(send(here.way, Lease(), job, settings.timeouts.end(now)))
 
     def send_many(
         self,

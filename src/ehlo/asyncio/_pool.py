@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ehlo.asyncio._pump import Pump
     from ehlo.pool.plans import Errand, Plan
     from ehlo.pool.slots import Departure, Sleeper
-    from ehlo.protocol import Connection
     from ehlo.runtime.client_settings import ClientSettings
 
 __all__ = ["LoopPool"]
@@ -110,7 +109,8 @@ class LoopPool:
             await self.wait(errand.sleeper, errand.until)
             return None
         if isinstance(errand, Open):
-            return await self._open(errand)
+            await self._open(errand)
+            return None
         await self._run_batch(errand)
         return None
 
@@ -138,9 +138,10 @@ class LoopPool:
             if alarm is not None:
                 alarm.cancel()
 
-    async def _open(self, errand: Open) -> tuple[Pump, Connection]:
-        pump = await open_pump(self._settings.watched(errand.slot, self.clock), errand.end)
-        return pump, pump.link.connection
+    async def _open(self, errand: Open) -> None:
+        slot = errand.slot
+        pump = await open_pump(self._settings.watched(slot, self.clock), errand.end)
+        slot.attach(pump, pump.link.connection)
 
     async def _run_batch(self, errand: RunBatch) -> None:
         session = Session(self._settings.session, cast("Pump", errand.slot.carrier))
@@ -153,9 +154,9 @@ class LoopPool:
     def tidy(self) -> None:
         """Have connections closed that leave, and look after those that nobody uses."""
         pool = self.pool
-        while pool.leaving:
-            departure = pool.leaving.popleft()
-            self._start(self._part(departure))
+        for departure in list(pool.leaving.values()):
+            if departure.slot.parting is None and pool.claim(departure.slot, self):
+                self._start(self._part(departure))
         if self._timer is None and (when := pool.expire_at) is not None:
             self._timer = self.loop.call_at(when, self._expire)
 

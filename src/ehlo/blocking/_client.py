@@ -123,8 +123,8 @@ class Client:
         transaction = checked(
             settings.transaction(message, envelope, on_refusal, clock=here.clock, progress=progress)
         )
-        job = Job(transaction, now)
-        return here.run(send(here.way, job, settings.timeouts.end(now)))
+        job, lease = Job(transaction, now), Lease()
+        return here.run(send(here.way, lease, job, settings.timeouts.end(now)), lease)
 
     def send_many(
         self,
@@ -201,7 +201,10 @@ class Client:
             crew.finish()
             raise
         finally:
-            crew.dismiss()
+            try:
+                crew.dismiss()
+            finally:
+                crew.dismiss()  # unless Ctrl-C has come in the midst of that
 
     @contextmanager
     def session(self) -> Generator[Session, None, None]:
@@ -220,7 +223,7 @@ class Client:
         here = self._here()
         lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
         try:
-            slot = here.run(borrow(here.way, lease, end, check=False))
+            slot = here.run(borrow(here.way, lease, end, check=False), lease)
             was_authenticated = slot.live.authenticated
             yield Session(self._settings.session, cast("Pump", slot.carrier))
             if (
@@ -229,11 +232,14 @@ class Client:
             ):
                 here.pool.give_back(lease, Why.CHANGED)
         except BaseException:
-            here.pool.interrupted(lease)
+            here.let_go(lease)
             raise
         finally:
-            here.pool.give_back(lease)
-            here.tidy()
+            try:
+                here.pool.give_back(lease)
+            finally:
+                here.let_go(lease)  # unless Ctrl-C has come in the midst of that
+                here.tidy()
 
     def verify(self) -> Capabilities:
         """Find out whether mail could be sent: connect, encrypt and authenticate, or say NOOP.
@@ -248,11 +254,14 @@ class Client:
         here = self._here()
         lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
         try:
-            slot = here.run(borrow(here.way, lease, end, check=True))
+            slot = here.run(borrow(here.way, lease, end, check=True), lease)
             return slot.live.capabilities
         finally:
-            here.pool.give_back(lease)
-            here.tidy()
+            try:
+                here.pool.give_back(lease)
+            finally:
+                here.let_go(lease)
+                here.tidy()
 
     def stats(self) -> Stats:
         """Tell how the client stands, over all event loops of this process.
@@ -316,7 +325,7 @@ class _Crew:
         plan = work(self._dispatch, lease, self._total, self._depth)
         # A daemon: an iterator that is never closed must not keep the interpreter from its end.
         worker = threading.Thread(
-            target=self._here.run, args=(plan,), name="ehlo-send-many", daemon=True
+            target=self._here.run, args=(plan, lease), name="ehlo-send-many", daemon=True
         )
         self._workers.append((worker, lease))
         worker.start()
@@ -335,7 +344,8 @@ class _Crew:
             if worker.is_alive() and slot is not None and slot.carrier is not None:
                 cast("Pump", slot.carrier).close()
         for worker, _ in self._workers:
-            worker.join()
+            if worker.ident is not None:  # it was started
+                worker.join()
 
     def _stop(self) -> None:
         self._dispatch.stop()

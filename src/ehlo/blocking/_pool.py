@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ehlo import dialogues
 from ehlo.blocking._opening import open_pump
@@ -20,8 +20,7 @@ from ehlo.pool.pool import Pool
 if TYPE_CHECKING:
     from ehlo.blocking._pump import Pump
     from ehlo.pool.plans import Errand, Plan
-    from ehlo.pool.slots import Departure, Sleeper
-    from ehlo.protocol import Connection
+    from ehlo.pool.slots import Departure, Lease, Sleeper
     from ehlo.runtime.client_settings import ClientSettings
 
 __all__ = ["ProcessPool"]
@@ -58,11 +57,12 @@ class ProcessPool:
 
     # -- Errands ----------------------------------------------------------------------------------
 
-    def run(self, plan: Plan[_T]) -> _T:
+    def run(self, plan: Plan[_T], lease: Lease) -> _T:
         """Run a plan to its end.
 
         Args:
             plan: The plan.
+            lease: Its claim on a connection.
 
         Returns:
             Its result.
@@ -82,9 +82,27 @@ class ProcessPool:
         except StopIteration as stop:
             result: _T = stop.value
             return result
+        except BaseException:
+            # The plan has looked after that, unless Ctrl-C has come in the midst of it.
+            self.let_go(lease, plan)
+            raise
         finally:
-            plan.close()  # in case Ctrl-C has come between two steps of it
-            self.tidy()
+            if self.pool.leaving:
+                self.tidy()
+
+    def let_go(self, lease: Lease, plan: Plan[Any] | None = None) -> None:
+        """Give back what somebody has who was interrupted.
+
+        Args:
+            lease: The claim.
+            plan: The plan, which may not have come to its end.
+        """
+        try:
+            if plan is not None:
+                plan.close()
+        finally:
+            if lease.is_held:
+                self.pool.interrupted(lease)
 
     def _perform(self, errand: Errand) -> object:
         if isinstance(errand, Run):
@@ -95,7 +113,8 @@ class ProcessPool:
             self.wait(errand.sleeper, errand.until)
             return None
         if isinstance(errand, Open):
-            return self._open(errand)
+            self._open(errand)
+            return None
         self._run_batch(errand)
         return None
 
@@ -119,9 +138,10 @@ class ProcessPool:
             with self._lock:
                 sleeper.waker = None
 
-    def _open(self, errand: Open) -> tuple[Pump, Connection]:
-        pump = open_pump(self._settings.watched(errand.slot, self.clock), errand.end)
-        return pump, pump.link.connection
+    def _open(self, errand: Open) -> None:
+        slot = errand.slot
+        pump = open_pump(self._settings.watched(slot, self.clock), errand.end)
+        slot.attach(pump, pump.link.connection)
 
     def _run_batch(self, errand: RunBatch) -> None:
         session = Session(self._settings.session, cast("Pump", errand.slot.carrier))
@@ -132,15 +152,11 @@ class ProcessPool:
 
     def tidy(self) -> None:
         """Close connections that leave."""
-        leaving = self.pool.leaving
-        while leaving:
-            try:
-                departure = leaving.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            try:
+        me = threading.get_ident()
+        for departure in self.pool.departures():
+            # Where Ctrl-C comes in between, it stays in the list, and this thread's the next time.
+            if self.pool.claim(departure.slot, me):
                 self._part(departure)
-            finally:
                 self.pool.gone(departure.slot)
 
     def _part(self, departure: Departure) -> None:
@@ -171,8 +187,8 @@ class ProcessPool:
             return  # a thread was stopped in the midst of it
         self._lock.release()
         self.pool.close()
-        while self.pool.leaving:
-            cast("Pump", self.pool.leaving.popleft().slot.carrier).leave()
+        for departure in self.pool.departures():
+            cast("Pump", departure.slot.carrier).leave()
 
     def forget(self) -> None:
         """Let go of connections that belong to the parent of this process, and stay its own."""

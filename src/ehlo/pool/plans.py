@@ -9,7 +9,7 @@ clocks; it knows none of the rules.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ehlo.commands import Noop
 from ehlo.dialogues import deliver, perform
@@ -17,7 +17,7 @@ from ehlo.errors import SMTPError, Timeout
 from ehlo.phase import Phase
 from ehlo.pool.events import Opened, OpeningFailed, Why
 from ehlo.pool.jobs import why_not_again
-from ehlo.pool.slots import Do, Lease, Sleeper
+from ehlo.pool.slots import Do, Sleeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from ehlo.dialogues import Batch, Dialogue
     from ehlo.pool.jobs import Job, Way
     from ehlo.pool.pool import Pool
-    from ehlo.pool.slots import Slot
-    from ehlo.protocol import Connection
+    from ehlo.pool.slots import Lease, Slot
     from ehlo.receipt import Receipt, Result
 
 __all__ = [
@@ -60,7 +59,7 @@ class Wait(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Open a connection; resume with what drives it, and its `Connection`.
+    """Open a connection, and `Slot.attach` it as soon as it is there.
 
     Attributes:
         slot: Which.
@@ -105,12 +104,13 @@ Plan: TypeAlias = Generator[Errand, Any, _T]
 
 
 def send(  # noqa: C901 - it reads from top to bottom
-    way: Way, job: Job, end: float | None
+    way: Way, lease: Lease, job: Job, end: float | None
 ) -> Plan[Receipt]:
     """Send one message.
 
     Args:
         way: The pool, and the rules.
+        lease: A claim, for this alone.
         job: The message.
         end: When it must be over; None for never.
 
@@ -120,7 +120,7 @@ def send(  # noqa: C901 - it reads from top to bottom
     Raises:
         SMTPError: It was not delivered, or nobody knows; the last attempt's error.
     """
-    pool, lease = way.pool, Lease()
+    pool = way.pool
     try:
         while True:
             pool.ask(lease)
@@ -214,12 +214,12 @@ def obtained(way: Way, lease: Lease, end: float | None, *, check: bool = False) 
 def _open(way: Way, lease: Lease, slot: Slot, end: float | None) -> Plan[None]:
     begin = way.pool.clock()
     try:
-        carrier, connection = cast("tuple[object, Connection]", (yield Open(slot, end)))
+        yield Open(slot, end)
     except Exception as error:  # noqa: BLE001 - a function for tokens may raise anything
         way.pool.refused(lease, error)
         way.tell(OpeningFailed(slot.number, way.pool.clock() - begin, error))
     else:
-        way.pool.opened(lease, carrier, connection)
+        way.pool.opened(lease)
         way.tell(Opened(slot.number, way.pool.clock() - begin))
 
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ehlo.pool.options import PoolOptions
     from ehlo.pool.slots import Lease
     from ehlo.pool.stats import Stats
-    from ehlo.protocol import Connection
 
 __all__ = ["Pool"]
 
@@ -73,7 +72,7 @@ class Pool:
         self.clock = clock
         self.guard = guard
         self.pace = Pace(options.rate)
-        self.leaving: deque[Departure] = deque()
+        self.leaving: dict[int, Departure] = {}
         self.pipelining = pipelining
         self.is_closed = False
         self._slots: dict[int, Slot] = {}
@@ -83,7 +82,6 @@ class Pool:
         self._numbered = 0
         self._refusals = 0  # in a row
         self._opens_at = 0.0
-        self._opening = 0
         self._tally = Tally()
 
     # -- For users --------------------------------------------------------------------------------
@@ -109,6 +107,7 @@ class Pool:
                 self._expire()
             if not self._waiting and self._grant(lease):
                 return
+            lease.waits = True
             if first:
                 self._waiting.appendleft(lease)
             else:
@@ -116,7 +115,10 @@ class Pool:
             self._serve()
 
     def give_back(self, lease: Lease, why: Why | None = None) -> None:
-        """Give a connection back, or stop waiting for one; may be called again.
+        """Give a connection back, or stop waiting for one.
+
+        It may be called again, and has to be where it was interrupted: every step of it can be
+        taken twice.
 
         Args:
             lease: The claim.
@@ -125,11 +127,9 @@ class Pool:
         with self.guard:
             slot = lease.slot
             if slot is None:
-                if lease in self._waiting:
-                    self._waiting.remove(lease)
+                self._stop_waiting(lease)
             elif slot.connection is None:
                 self._slots.pop(slot.number, None)
-                self._opening -= 1
             else:
                 self._keep_or_leave(slot, why)
             lease.slot = None
@@ -146,23 +146,19 @@ class Pool:
         is_sound = slot is None or slot.connection is None or slot.connection.is_idle
         self.give_back(lease, None if is_sound else Why.INTERRUPTED)
 
-    def opened(self, lease: Lease, carrier: object, connection: Connection) -> None:
+    def opened(self, lease: Lease) -> None:
         """Take the news that a connection was opened.
 
         Args:
             lease: Whose it is.
-            carrier: What the adapter drives it with.
-            connection: The sans-IO Connection.
         """
         with self.guard:
             slot = lease.slot
             assert slot is not None  # noqa: S101 - it was granted
-            self._opening -= 1
+            slot.opened_at = slot.idle_since = self.clock()
+            slot.capabilities = slot.live.capabilities
             self._tally.opened += 1
             self._refusals = 0
-            slot.opened_at = slot.idle_since = self.clock()
-            slot.carrier, slot.capabilities = carrier, connection.capabilities
-            slot.connection = connection
             lease.do = Do.USE
             self._serve()  # after a failure others have waited for this one
 
@@ -178,10 +174,9 @@ class Pool:
         with self.guard:
             slot = lease.slot
             assert slot is not None  # noqa: S101 - it was granted
+            self._slots.pop(slot.number, None)
             lease.slot = None
             lease.is_awake = False
-            self._slots.pop(slot.number, None)
-            self._opening -= 1
             self._tally.refused += 1
             self._refusals += 1
             self._opens_at = self.clock() + self.options.pause(self._refusals)
@@ -192,6 +187,7 @@ class Pool:
                 for waiting in (lease, *self._waiting):
                     self._count(waiting, slot, error, is_own=waiting is lease)
             if lease.error is None:
+                lease.waits = True
                 self._waiting.appendleft(lease)
             self._serve()
             self._stir()
@@ -208,7 +204,7 @@ class Pool:
             lease.failures.pop()
             lease.error = error if is_own else own
             if not is_own:
-                self._waiting.remove(lease)
+                self._stop_waiting(lease)
                 lease.wake()
 
     def serve(self) -> None:
@@ -255,9 +251,9 @@ class Pool:
             lease: Its claim; one that does not wait is left alone.
         """
         with self.guard:
-            if lease in self._waiting:
-                self._waiting.remove(lease)
+            if lease.waits and lease.slot is None:
                 lease.error = LocalProtocolError("the connection is not needed any more")
+                self._stop_waiting(lease)
                 lease.wake()
 
     def suspect(self) -> None:
@@ -268,6 +264,26 @@ class Pool:
 
     # -- For the adapter --------------------------------------------------------------------------
 
+    def departures(self) -> list[Departure]:
+        """Return the connections that the adapter has to close."""
+        with self.guard:
+            return list(self.leaving.values())
+
+    def claim(self, slot: Slot, whom: object) -> bool:
+        """Take it on oneself to close a connection of `leaving`.
+
+        Args:
+            slot: The connection.
+            whom: Who asks. Whoever was interrupted amid closing it may ask again.
+
+        Returns:
+            Whether nobody else has.
+        """
+        with self.guard:
+            if slot.parting is None:
+                slot.parting = whom
+            return slot.parting == whom
+
     def gone(self, slot: Slot) -> None:
         """Take the news that a connection of `leaving` was closed.
 
@@ -276,6 +292,7 @@ class Pool:
         """
         with self.guard:
             self._slots.pop(slot.number, None)
+            self.leaving.pop(slot.number, None)
             self._serve()
 
     def expire(self) -> None:
@@ -303,8 +320,9 @@ class Pool:
         with self.guard:
             self.is_closed = True
             while self._waiting:
-                lease = self._waiting.popleft()
+                lease = self._waiting[0]
                 lease.error = _closed()
+                self._stop_waiting(lease)
                 lease.wake()
             while self._idle:
                 self._leave(self._idle[-1], Why.CLIENT_CLOSED)
@@ -339,7 +357,17 @@ class Pool:
             if lease.slot is None and not self._grant(lease):
                 return
             self._waiting.popleft()
+            lease.waits = False
             lease.wake()
+
+    def _stop_waiting(self, lease: Lease) -> None:
+        if lease in self._waiting:
+            self._waiting.remove(lease)
+        lease.waits = False
+
+    @property
+    def _opening(self) -> int:
+        return sum(slot.connection is None for slot in self._slots.values())
 
     def _grant(self, lease: Lease) -> bool:
         """Give a connection to somebody, if there is one, or may be.
@@ -365,7 +393,6 @@ class Pool:
         slot = Slot(self._numbered, self._turn)
         lease.do = Do.OPEN
         lease.slot = self._slots[slot.number] = slot
-        self._opening += 1
         return True
 
     def _may_open(self) -> bool:
@@ -398,9 +425,10 @@ class Pool:
             self._idle.remove(slot)
 
     def _leave(self, slot: Slot, why: Why) -> None:
+        if slot.number not in self.leaving:
+            self._tally.discarded += 1
+            self.leaving[slot.number] = Departure(slot, why, self.clock() - slot.opened_at)
         slot.has_left = True
-        self._tally.discarded += 1
-        self.leaving.append(Departure(slot, why, self.clock() - slot.opened_at))
 
     def _expire(self) -> None:
         timeout = self.options.idle_timeout

@@ -63,6 +63,7 @@ class Slot:
         idle_since: When its last user gave it back.
         is_suspect: Whether another one was found dead since then.
         has_left: Whether it is closed, or about to be.
+        parting: Who is closing it; None for nobody.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Slot:
         "is_suspect",
         "number",
         "opened_at",
+        "parting",
         "turn",
     )
 
@@ -87,6 +89,16 @@ class Slot:
         self.idle_since = 0.0
         self.is_suspect = False
         self.has_left = False
+        self.parting: object = None
+
+    def attach(self, carrier: object, connection: Connection) -> None:
+        """Take what a connection is, as soon as it is open.
+
+        Args:
+            carrier: What the adapter drives it with.
+            connection: The sans-IO Connection.
+        """
+        self.carrier, self.connection = carrier, connection
 
     @property
     def live(self) -> Connection:
@@ -104,9 +116,10 @@ class Lease(Sleeper):
         error: Why there will be none; None while that is open.
         failures: The errors of connections that could not be had while it waited.
         turn: Since when failures count against it.
+        waits: Whether it stands in line.
     """
 
-    __slots__ = ("do", "error", "failures", "slot", "turn")
+    __slots__ = ("do", "error", "failures", "slot", "turn", "waits")
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +128,12 @@ class Lease(Sleeper):
         self.error: Exception | None = None
         self.failures: list[SMTPError] = []
         self.turn = 0
+        self.waits = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is anything to be given back."""
+        return self.slot is not None or self.waits
 
 
 class Departure(NamedTuple):

@@ -111,14 +111,14 @@ async def _run(run: CancelledAt) -> Any:
     return await run
 
 
-def _is_with(frame: FrameType) -> bool:
-    """Return whether a line begins a `with`; its end looks like that, too.
+def _is_safe(frame: FrameType) -> bool:
+    """Return whether no signal is ever looked at where a line begins.
 
-    The interpreter looks for signals behind calls and jumps, and so never between the body of a
-    `with` and the release of its lock. A trace function is called there.
+    The interpreter looks for signals behind calls and jumps: not at a `try:`, and not between the
+    body of a `with` and the release of its lock. A trace function is called there.
     """
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-    return line.lstrip().startswith("with ")
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+    return line.startswith(("with ", "try:"))
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def interrupted_at(turn: int) -> Iterator[list[int]]:
 
     def on_line(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if event == "line" and not _is_with(frame):
+        if event == "line" and not _is_safe(frame):
             left -= 1
             if left == 0:
                 struck.append(frame.f_lineno)

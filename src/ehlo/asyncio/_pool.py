@@ -141,7 +141,7 @@ class LoopPool:
     async def _open(self, errand: Open) -> None:
         slot = errand.slot
         pump = await open_pump(self._settings.watched(slot, self.clock), errand.end)
-        slot.attach(pump, pump.link.connection)
+        slot.carrier, slot.connection = pump, pump.link.connection
 
     async def _run_batch(self, errand: RunBatch) -> None:
         session = Session(self._settings.session, cast("Pump", errand.slot.carrier))

@@ -140,8 +140,9 @@ class ProcessPool:
 
     def _open(self, errand: Open) -> None:
         slot = errand.slot
-        pump = open_pump(self._settings.watched(slot, self.clock), errand.end)
-        slot.attach(pump, pump.link.connection)
+        settings = self._settings.watched(slot, self.clock)
+        slot.carrier = pump = open_pump(settings, errand.end)  # at once: Ctrl-C must not lose it
+        slot.connection = pump.link.connection
 
     def _run_batch(self, errand: RunBatch) -> None:
         session = Session(self._settings.session, cast("Pump", errand.slot.carrier))

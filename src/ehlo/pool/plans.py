@@ -59,7 +59,7 @@ class Wait(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Open a connection, and `Slot.attach` it as soon as it is there.
+    """Open a connection; set the slot's `carrier` and `connection` as soon as it is there.
 
     Attributes:
         slot: Which.

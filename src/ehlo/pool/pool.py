@@ -128,8 +128,10 @@ class Pool:
             slot = lease.slot
             if slot is None:
                 self._stop_waiting(lease)
-            elif slot.connection is None:
+            elif slot.carrier is None:
                 self._slots.pop(slot.number, None)
+            elif slot.connection is None:
+                self._leave(slot, Why.INTERRUPTED)
             else:
                 self._keep_or_leave(slot, why)
             lease.slot = None

@@ -91,15 +91,6 @@ class Slot:
         self.has_left = False
         self.parting: object = None
 
-    def attach(self, carrier: object, connection: Connection) -> None:
-        """Take what a connection is, as soon as it is open.
-
-        Args:
-            carrier: What the adapter drives it with.
-            connection: The sans-IO Connection.
-        """
-        self.carrier, self.connection = carrier, connection
-
     @property
     def live(self) -> Connection:
         """The Connection, which is there: the slot was granted, and opened where that was due."""

@@ -253,8 +253,7 @@ class Dispatch(Generic[_T]):
                 return Next.LEAVE, None
             pace = self.way.pool.pace
             if self._ready and pace.is_due(now):
-                worker.is_coming = True
-                self._coming += 1
+                self._comes(worker)
                 return Next.WORK, None
             if worker not in self._resting:
                 self._resting.append(worker)
@@ -300,8 +299,7 @@ class Dispatch(Generic[_T]):
             if self._resting or worker.is_coming:
                 self._rouse()
             else:
-                worker.is_coming = True
-                self._coming += 1
+                self._comes(worker)
 
     def fail(self, error: Exception) -> None:
         """Give up all that is not under way, because no connection can be had.
@@ -319,13 +317,16 @@ class Dispatch(Generic[_T]):
             self.tell(Result(piece.index, piece.message, error=own))
         self.end(error)
 
-    def tell(self, result: Result) -> None:
+    def tell(self, result: Result, worker: Worker | None = None) -> None:
         """Take a result.
 
         Args:
             result: What became of a message.
+            worker: Who has nothing else under way, and will come back for more.
         """
         with self._guard:
+            if worker is not None:
+                self._comes(worker)
             if self._order is Order.COMPLETION:
                 self._known.append(result)
             else:
@@ -342,6 +343,11 @@ class Dispatch(Generic[_T]):
         known = self._told + len(self._results) + len(self._known)
         return self._has_ended and known == self._taken
 
+    def _comes(self, worker: Worker) -> None:
+        if not worker.is_coming:
+            worker.is_coming = True
+            self._coming += 1
+
     def _arrived(self, worker: Worker) -> None:
         if worker.is_coming:
             worker.is_coming = False
@@ -354,8 +360,7 @@ class Dispatch(Generic[_T]):
     def _rouse(self) -> None:
         if self._resting:
             worker = self._resting.popleft()
-            worker.is_coming = True
-            self._coming += 1
+            self._comes(worker)
             worker.wake()
         else:
             self.consumer.wake()  # it may start another worker

@@ -78,7 +78,6 @@ class Pool:
         self._slots: dict[int, Slot] = {}
         self._idle: list[Slot] = []  # the longest idle first
         self._waiting: deque[Lease] = deque()
-        self._turn = 0  # counts what happens, to tell what was before what
         self._numbered = 0
         self._refusals = 0  # in a row
         self._opens_at = 0.0
@@ -101,8 +100,6 @@ class Pool:
                 raise _closed()
             lease.is_awake = False
             lease.error = None
-            self._turn += 1
-            lease.turn = self._turn
             if self._idle:
                 self._expire()
             if not self._waiting and self._grant(lease):
@@ -180,25 +177,21 @@ class Pool:
             lease.slot = None
             lease.is_awake = False
             self._tally.refused += 1
-            self._refusals += 1
-            self._opens_at = self.clock() + self.options.pause(self._refusals)
-            self._turn += 1
+            if slot.refusals == self._refusals:  # those that are tried together fail together
+                self._refusals += 1
+                self._opens_at = self.clock() + self.options.pause(self._refusals)
             is_alone = all(other.has_left for other in self._slots.values())
             if is_alone or self.is_closed:
-                lease.turn = slot.turn
                 for waiting in (lease, *self._waiting):
-                    self._count(waiting, slot, error, is_own=waiting is lease)
+                    self._count(waiting, error, is_own=waiting is lease)
             if lease.error is None:
                 lease.waits = True
                 self._waiting.appendleft(lease)
             self._serve()
             self._stir()
 
-    def _count(self, lease: Lease, slot: Slot, error: Exception, *, is_own: bool) -> None:
-        """Count a failure against somebody, if it was waiting when the attempt began."""
-        if lease.turn > slot.turn:
-            return
-        lease.turn = self._turn
+    def _count(self, lease: Lease, error: Exception, *, is_own: bool) -> None:
+        """Count a failure against somebody."""
         own = own_copy(error)
         lease.failures.append(kept(own))
         is_final = not (isinstance(error, SMTPError) and error.temporary)
@@ -390,9 +383,8 @@ class Pool:
             self._idle.pop()
         if not self._may_open():
             return False
-        self._turn += 1
         self._numbered += 1
-        slot = Slot(self._numbered, self._turn)
+        slot = Slot(self._numbered, self._refusals)
         lease.do = Do.OPEN
         lease.slot = self._slots[slot.number] = slot
         return True

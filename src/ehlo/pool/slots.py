@@ -51,11 +51,11 @@ class Slot:
 
     Args:
         number: Its number, from 1.
-        turn: When it was decided to open it, by the pool's count of what happens.
+        refusals: How many attempts in a row had failed when it was decided to open it.
 
     Attributes:
         number: As above.
-        turn: As above.
+        refusals: As above.
         carrier: What the adapter drives it with; None before it is open.
         connection: The sans-IO Connection; None before it is open.
         capabilities: What the server announced when it was opened.
@@ -76,12 +76,12 @@ class Slot:
         "number",
         "opened_at",
         "parting",
-        "turn",
+        "refusals",
     )
 
-    def __init__(self, number: int, turn: int) -> None:
+    def __init__(self, number: int, refusals: int) -> None:
         self.number = number
-        self.turn = turn
+        self.refusals = refusals
         self.carrier: object = None
         self.connection: Connection | None = None
         self.capabilities: Capabilities | None = None
@@ -106,11 +106,10 @@ class Lease(Sleeper):
         do: What is to be done with it first.
         error: Why there will be none; None while that is open.
         failures: The errors of connections that could not be had while it waited.
-        turn: Since when failures count against it.
         waits: Whether it stands in line.
     """
 
-    __slots__ = ("do", "error", "failures", "slot", "turn", "waits")
+    __slots__ = ("do", "error", "failures", "slot", "waits")
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +117,6 @@ class Lease(Sleeper):
         self.do = Do.USE
         self.error: Exception | None = None
         self.failures: list[SMTPError] = []
-        self.turn = 0
         self.waits = False
 
     @property

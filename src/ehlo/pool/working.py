@@ -96,7 +96,9 @@ class Feed:
                 dispatch.again(piece, delay, self._worker)
                 return
             piece.give_up(way, error)
-        dispatch.tell(Result(piece.index, piece.message, receipt, error))
+        is_free = not self._given
+        told = Result(piece.index, piece.message, receipt, error)
+        dispatch.tell(told, self._worker if is_free else None)
 
     def break_off(self, cause: BaseException) -> None:
         """Tell of all that was under way when the worker was interrupted that nobody knows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -332,12 +333,16 @@ class _Crew:
 
     def finish(self) -> None:
         """Let come to its end what is under way, and begin nothing more."""
+        if sys.is_finalizing():  # daemons do not go on then, nor give back locks
+            return
         self._stop()
         for worker, _ in self._workers:
             worker.join()
 
     def dismiss(self) -> None:
         """Break off what is still under way."""
+        if sys.is_finalizing():
+            return
         self._stop()
         for worker, lease in self._workers:
             slot = lease.slot

@@ -58,9 +58,7 @@ class Many:
         """Take, tell and start what can be; return whether anything could."""
         if self.dispatch.wants_worker():
             self.users.append(
-                self.world.user(
-                    lambda lease: work(self.dispatch, lease, self.total, self.depth)
-                )
+                self.world.user(lambda lease: work(self.dispatch, lease, self.total, self.depth))
             )
             return True
         if (result := self.dispatch.next_result()) is not None:
@@ -216,7 +214,9 @@ def test_none_in_time() -> None:
     assert isinstance(many.error, TimeoutError)
 
 
-@pytest.mark.parametrize(("level", "turn"), [(Pipelining.TRANSACTION, 1), (Pipelining.CONTINUOUS, 3)])
+@pytest.mark.parametrize(
+    ("level", "turn"), [(Pipelining.TRANSACTION, 1), (Pipelining.CONTINUOUS, 3)]
+)
 def test_whoever_waits_gets_the_connection_behind_a_turn(level: Pipelining, turn: int) -> None:
     capabilities = ("PIPELINING", "CHUNKING")
     world = World(pipelining=level, capabilities=capabilities, max_connections=1)
@@ -238,7 +238,9 @@ def test_whoever_waits_gets_the_connection_behind_a_turn(level: Pipelining, turn
 
 def test_a_server_that_loses_step_is_remembered() -> None:
     world = World(pipelining=Pipelining.CONTINUOUS, max_connections=1)
-    world.rooms = [room("PIPELINING", answers={"MAIL": InTurn(Usual(), Reply.of(503, "No"), Usual())})]
+    world.rooms = [
+        room("PIPELINING", answers={"MAIL": InTurn(Usual(), Reply.of(503, "No"), Usual())})
+    ]
     assert Many(world, 4, depth=4).run().outcomes == [Outcome.ACCEPTED] * 4
     assert world.pool.pipelining is Pipelining.TRANSACTION
     user = world.sender(transaction=to(pipelining=Pipelining.CONTINUOUS))

@@ -20,8 +20,8 @@ from ehlo.errors import (
 )
 from ehlo.phase import Outcome, Phase
 from ehlo.pool.events import Discarded, Opened, OpeningFailed, Retrying, Sent, Why
-from ehlo.pool.options import PoolOptions
 from ehlo.pool.jobs import Job
+from ehlo.pool.options import PoolOptions
 from ehlo.pool.plans import Open, Run, Wait, borrow, send
 from ehlo.pool.slots import Slot
 from ehlo.receipt import Receipt

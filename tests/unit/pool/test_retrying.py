@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from ehlo.address import Address
 from ehlo.errors import (
     CapabilityMissing,
     ConnectFailed,
@@ -20,7 +21,6 @@ from ehlo.errors import (
     SMTPError,
     Timeout,
 )
-from ehlo.address import Address
 from ehlo.phase import Phase
 from ehlo.pool.pace import Pace
 from ehlo.pool.retrying import Backoff, is_certainly_not_sent, kept, own_copy

@@ -83,7 +83,10 @@ def opened(options: ServerOptions) -> Iterator[object]:
     credentials = Password("user", PASSWORD) if options.users else None
     opening = Opening(name="c.example.org", tls=Tls.NONE, credentials=credentials)
     opening = Opening(
-        name="c.example.org", tls=Tls.NONE, credentials=credentials, cleartext="allow-credentials"  # type: ignore[arg-type]
+        name="c.example.org",
+        tls=Tls.NONE,
+        credentials=credentials,
+        cleartext="allow-credentials",  # type: ignore[arg-type]
     )
     watch = Stopwatch(1, Clock(), events.append).watch
     converse(watch(connection, open_session(connection, opening)), connection, _server(options))

@@ -35,8 +35,10 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 TO_BOB: Final = ehlo.Envelope("ada@example.org", "bob@example.com")
 CONTENT: Final = b"Subject: Notes\r\n\r\nPlain words.\r\n"
 MAIL: Final = (CONTENT, TO_BOB)
-FLAKY: Final = {"MAIL": InTurn(Close(), Usual())}
-REFUSING: Final = {Verb.GREETING: InTurn((Reply.of(421, "4.7.0 Busy"), Close()), Usual())}
+FLAKY: Final[dict[str, Any]] = {"MAIL": InTurn(Close(), Usual())}
+REFUSING: Final[dict[str, Any]] = {
+    Verb.GREETING: InTurn((Reply.of(421, "4.7.0 Busy"), Close()), Usual())
+}
 
 Use = Callable[[ehlo.asyncio.Client], Any]
 
@@ -144,7 +146,7 @@ def test_cancelled_at_every_await(use: Use, answers: dict[str, Any]) -> None:
 async def settled(client: ehlo.asyncio.Client) -> None:
     """Wait for the connections that are being closed; nobody has one any more."""
     async with asyncio.timeout(5):
-        while (stats := client.stats()).connections != stats.idle:
+        while (stats := client.stats()).connections != stats.idle:  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0)
 
 

@@ -100,8 +100,7 @@ def test_two_loops_at_once(server: Server) -> None:
     async def other() -> None:
         await send(client)
         ready.set()
-        while not closed.is_set():
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(closed.wait)
         with pytest.raises(ehlo.LocalProtocolError, match="closed"):
             await send(client)
 
@@ -315,7 +314,7 @@ def test_what_only_an_event_loop_can_await_is_refused_at_once() -> None:
         return "token"
 
     with pytest.raises(TypeError, match="async"):
-        ehlo.blocking.Client("smtps://x", auth=ehlo.OAuth2("user", token))
+        ehlo.blocking.Client("smtps://x", auth=ehlo.OAuth2("user", token))  # type: ignore[arg-type]
 
 
 def test_quit_has_a_bound_even_if_the_timeouts_have_none(server: Server) -> None:

@@ -77,6 +77,16 @@ class Watch:
         return [event for event in self.events if isinstance(event, kind)]
 
 
+def told(sending: Iterator[ehlo.Result]) -> tuple[list[ehlo.Result], Exception | None]:
+    """Return the results of a batch, and what it raised in the end."""
+    results: list[ehlo.Result] = []
+    try:
+        results.extend(sending)
+    except Exception as error:  # noqa: BLE001 - for the test
+        return results, error
+    return results, None
+
+
 # -- One message after the other -----------------------------------------------------------------
 
 
@@ -228,9 +238,8 @@ def test_a_connection_that_was_idle_for_long_is_asked_first(adapter: Colour) -> 
     with Server() as server, adapter.client(server.url, check_after=1e-9) as client:
         for number in range(2):
             client.send(content(number), envelope=TO_BOB)
-        assert verbs(server) == ["EHLO", "MAIL", "RCPT", "DATA", ".", "NOOP"] + [
-            *("MAIL", "RCPT", "DATA", ".")
-        ]
+        said = ["MAIL", "RCPT", "DATA", "."]
+        assert verbs(server) == ["EHLO", *said, "NOOP", *said]
     assert server.connections == 1
 
 
@@ -239,11 +248,10 @@ def test_one_that_does_not_answer_is_replaced(adapter: Colour, answer: Any) -> N
     watch = Watch()
     with Server(ServerOptions(answers={"NOOP": answer})) as server:
         with adapter.client(server.url, check_after=1e-9, on_event=watch) as client:
-            for number in range(2):
-                receipt = client.send(content(number), envelope=TO_BOB)
-            assert receipt.failed_attempts == ()
+            receipts = [client.send(content(number), envelope=TO_BOB) for number in range(2)]
+            assert [receipt.failed_attempts for receipt in receipts] == [(), ()]
         assert server.connections == 2
-    assert [event.why for event in watch.of(Discarded)][0] is Why.NO_ANSWER
+    assert watch.of(Discarded)[0].why is Why.NO_ANSWER
 
 
 def test_idle_connections_are_closed(adapter: Colour) -> None:
@@ -270,7 +278,7 @@ def test_idle_connections_are_closed(adapter: Colour) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - set by a callback
         await asyncio.sleep(0.001)
 
 
@@ -494,12 +502,10 @@ def test_nobody_listens(adapter: Colour) -> None:
 
 def test_a_batch_for_a_server_that_is_down(adapter: Colour) -> None:
     """Each message that was taken has its result, and then the loop raises."""
-    results = []
     with Server(refusing(1000)) as server:
         with adapter.client(server.url, retries=0, backoff=0.001) as client:
-            with pytest.raises(ehlo.GreetingRefused):
-                for result in client.send_many(pairs(50)):
-                    results.append(result)
+            results, error = told(client.send_many(pairs(50)))
+    assert isinstance(error, ehlo.GreetingRefused)
     assert [result.index for result in results] == list(range(len(results)))
     assert {type(result.error) for result in results} == {ehlo.GreetingRefused}
     assert 0 < len(results) <= 8
@@ -616,12 +622,12 @@ def test_verify(adapter: Colour) -> None:
 @pytest.mark.parametrize("level", ["none", "transaction", "continuous"])
 def test_send_many(adapter: Colour, level: str, order: str) -> None:
     watch = Watch()
-    told: list[tuple[int, int | None]] = []
+    done: list[tuple[int, int | None]] = []
     options = ServerOptions(capabilities=CHUNKING)
     with Server(options) as server:
         with adapter.client(server.url, pipelining=level, on_event=watch) as client:
             sending = client.send_many(
-                pairs(60), order=order, progress=lambda *done: told.append(done)
+                pairs(60), order=order, progress=lambda *so_far: done.append(so_far)
             )
             results = list(sending)
             stats = client.stats()
@@ -632,7 +638,7 @@ def test_send_many(adapter: Colour, level: str, order: str) -> None:
     assert order == "completion" or indices == list(range(60))
     assert all(result.message == pair(result.index) for result in results)
     assert all(result.unwrap().message_id == f"<{result.index}@example.org>" for result in results)
-    assert told == [(number, 60) for number in range(1, 61)]
+    assert done == [(number, 60) for number in range(1, 61)]
     assert (stats.sent, stats.connections) == (60, stats.idle)
     assert len(watch.of(Sent)) == 60
 
@@ -645,29 +651,27 @@ def test_an_empty_source(adapter: Colour) -> None:
 
 
 def test_the_source_is_asked_as_there_is_room(adapter: Colour) -> None:
-    asked = told = 0
+    asked = said = 0
     ahead: list[int] = []
 
     def source() -> Iterator[Pair]:
         nonlocal asked
         for number in range(40):
             asked += 1
-            ahead.append(asked - told)
+            ahead.append(asked - said)
             yield pair(number)
 
     with Server() as server, adapter.client(server.url, max_connections=2) as client:
         for _ in client.send_many(source()):
-            told += 1
+            said += 1
     assert max(ahead) <= 4
     assert len(server.messages) == 40
 
 
 def test_what_is_no_message_ends_the_batch_behind_the_others(adapter: Colour) -> None:
-    results = []
     with Server() as server, adapter.client(server.url) as client:
-        with pytest.raises(TypeError):
-            for result in client.send_many([*pairs(5), 3, *pairs(5)]):  # type: ignore[list-item]
-                results.append(result)
+        results, error = told(client.send_many([*pairs(5), 3, *pairs(5)]))
+    assert isinstance(error, TypeError)
     assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 5
     assert len(server.messages) == 5
 
@@ -677,12 +681,10 @@ def test_a_source_that_fails(adapter: Colour) -> None:
         yield pair(0)
         raise ZeroDivisionError
 
-    results = []
     with Server() as server, adapter.client(server.url) as client:
-        with pytest.raises(ZeroDivisionError):
-            for result in client.send_many(source()):
-                results.append(result)
+        results, error = told(client.send_many(source()))
         client.send(content(1), envelope=TO_BOB)
+    assert isinstance(error, ZeroDivisionError)
     assert [result.outcome for result in results] == [Outcome.ACCEPTED]
     assert numbers(server) == [0, 1]
 
@@ -712,7 +714,7 @@ def test_a_connection_that_fails_touches_its_own_messages_alone(
 ) -> None:
     """Every tenth content loses its reply: nothing else is in doubt, nothing is sent twice."""
 
-    def answers(command: ReceivedCommand, situation: Situation) -> Answer | None:
+    def answers(_command: ReceivedCommand, situation: Situation) -> Answer | None:
         if situation.ends_content and b"9\r\nMessage-ID" in situation.content:
             return (TakeEffect(), Close())
         return None
@@ -800,14 +802,13 @@ def test_a_batch_that_is_never_begun(adapter: Colour) -> None:
 
 
 def test_a_client_that_is_closed_amid_a_batch(adapter: Colour) -> None:
-    results = []
     with Server() as server, adapter.client(server.url, max_connections=2) as client:
         sending = client.send_many(pair(n) for n in range(1000))
-        results.append(next(sending))
+        first = next(sending)
         client.close()
-        with pytest.raises(ehlo.LocalProtocolError, match="closed"):
-            for result in sending:
-                results.append(result)
+        results, error = told(sending)
+    results.insert(0, first)
+    assert isinstance(error, ehlo.LocalProtocolError)
     accepted = [result.index for result in results if result.outcome is Outcome.ACCEPTED]
     assert sorted(accepted) == numbers(server)
     assert [result.index for result in results] == list(range(len(results)))

@@ -42,7 +42,7 @@ class Fate(NamedTuple):
     @classmethod
     def of(cls, seed: int, number: int) -> Fate:
         """Return the fate of a connection: the same for the same seed and number."""
-        dice = random.Random(f"{seed} {number}")
+        dice = random.Random(f"{seed} {number}")  # noqa: S311 - it has to be repeatable
         fault = dice.choice([Fault.NONE, Fault.KILL, Fault.KILL, Fault.RESET, Fault.RESET])
         if dice.random() < 0.1:
             fault = Fault.STALL

@@ -1,11 +1,11 @@
-"""A pool without any I/O: a clock that stands still, users that are stepped, connections in a room."""
+"""A pool without any I/O: a clock that stands still, users that are stepped, one room each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from ehlo.dialogues import Batch
 from ehlo.errors import SMTPError
@@ -84,7 +84,7 @@ class User:
         self.resume()
 
     def _run(self, errand: Run) -> None:
-        connection, server = errand.slot.carrier  # type: ignore[misc]
+        connection, server = cast("Room", errand.slot.carrier)
         with closing(errand.dialogue):
             try:
                 answer = converse(errand.dialogue, connection, server).result
@@ -94,7 +94,7 @@ class User:
                 self.resume(answer)
 
     def _run_batch(self, errand: RunBatch) -> None:
-        connection, server = errand.slot.carrier  # type: ignore[misc]
+        connection, server = cast("Room", errand.slot.carrier)
         batch: Batch[Any] = errand.batch
         try:
             while not batch.is_done:
@@ -159,7 +159,7 @@ class World:
 
     def run(self, *users: User) -> None:
         """Step them, in turn, until nobody can do anything at this moment."""
-        while any([user.step() for user in users]) or self.tidy():
+        while sum(user.step() for user in users) or self.tidy():
             pass
 
     def tidy(self) -> bool:

@@ -71,7 +71,7 @@ class Many:
 
     def run(self) -> Many:
         """Go on until nothing can be done at this moment."""
-        while self.step() or any([user.step() for user in self.users]) or self.world.tidy():
+        while self.step() or sum(user.step() for user in self.users) or self.world.tidy():
             pass
         if self.dispatch.is_done:
             try:
@@ -167,7 +167,7 @@ def test_what_was_not_sent_goes_over_another_connection() -> None:
 
 def test_a_policy_has_a_message_wait_while_others_go_on() -> None:
     class Later:
-        def delay(self, error: Exception, attempt: int) -> float | None:
+        def delay(self, _error: Exception, attempt: int) -> float | None:
             return 5.0 if attempt == 1 else None
 
     world = World(max_connections=1, policy=Later(), max_messages=None)

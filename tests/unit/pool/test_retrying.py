@@ -84,13 +84,15 @@ def test_backoff_out_of_range(wrong: dict[str, int]) -> None:
 
 
 def test_what_is_kept_has_no_traceback() -> None:
-    try:
+    def fail() -> None:
         try:
-            raise OSError("cause")
+            raise OSError("cause")  # noqa: TRY301 - for its traceback
         except OSError as exc:
             raise ConnectionLost("gone") from exc
-    except ConnectionLost as exc:
-        error = kept(exc)
+
+    with pytest.raises(ConnectionLost) as caught:
+        fail()
+    error = kept(caught.value)
     assert error.__traceback__ is None
     assert error.__cause__ is not None
     assert error.__cause__.__traceback__ is None

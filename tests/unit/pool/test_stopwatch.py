@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from ehlo.commands import Verb
 from ehlo.dialogues import Dialogue, Flush, Opening, Receive, UpgradeTls, open_session
 from ehlo.errors import ConnectionLost, GreetingRefused, SMTPError
 from ehlo.phase import Phase
-from ehlo.policies import Tls
+from ehlo.policies import Cleartext, Tls
 from ehlo.pool.events import Authenticated, Connected, Encrypted
 from ehlo.pool.stopwatch import Stopwatch
 from ehlo.protocol import Connection
+from ehlo.reply import Reply
 from ehlo.sasl import Password
 from ehlo.testing import ServerConnection, ServerOptions, converse
 from support.secrets import PASSWORD
@@ -30,7 +32,8 @@ class Clock:
 
 
 def test_what_happens_in_turn() -> None:
-    connection, events = Connection(), []
+    connection = Connection()
+    events: list[object] = []
 
     def dialogue() -> Dialogue[None]:
         yield Receive(Phase.GREETING)
@@ -47,7 +50,8 @@ def test_what_happens_in_turn() -> None:
 
 
 def test_tls_that_is_the_end() -> None:
-    connection, events = Connection(), []
+    connection = Connection()
+    events: list[object] = []
 
     def dialogue() -> Dialogue[None]:
         yield UpgradeTls()
@@ -79,22 +83,20 @@ def test_trouble_goes_to_the_dialogue_that_judges() -> None:
 
 
 def opened(options: ServerOptions) -> Iterator[object]:
-    connection, events = Connection(), []
+    connection = Connection()
+    events: list[object] = []
     credentials = Password("user", PASSWORD) if options.users else None
-    opening = Opening(name="c.example.org", tls=Tls.NONE, credentials=credentials)
     opening = Opening(
         name="c.example.org",
         tls=Tls.NONE,
         credentials=credentials,
-        cleartext="allow-credentials",  # type: ignore[arg-type]
+        cleartext=Cleartext.ALLOW_CREDENTIALS,
     )
     watch = Stopwatch(1, Clock(), events.append).watch
-    converse(watch(connection, open_session(connection, opening)), connection, _server(options))
+    converse(
+        watch(connection, open_session(connection, opening)), connection, ServerConnection(options)
+    )
     return iter(events)
-
-
-def _server(options: ServerOptions) -> ServerConnection:
-    return ServerConnection(options)
 
 
 def test_a_real_dialogue() -> None:
@@ -106,8 +108,5 @@ def test_a_real_dialogue() -> None:
 
 
 def test_a_dialogue_that_is_refused() -> None:
-    from ehlo.commands import Verb  # noqa: PLC0415
-    from ehlo.reply import Reply  # noqa: PLC0415
-
     with pytest.raises(GreetingRefused):
         opened(ServerOptions(answers={Verb.GREETING: Reply.of(554, "No")}))

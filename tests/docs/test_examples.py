@@ -127,7 +127,7 @@ class StandIn:
     def __getattr__(self, name: str) -> StandIn:
         return StandIn(self._calls, f"{self._name}.{name}")
 
-    def __call__(self, *args: Any, **options: Any) -> StandIn:
+    def __call__(self, *args: Any, **_options: Any) -> StandIn:
         self._calls.append(f"{self._name}{args}")
         return StandIn(self._calls, self._name)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import pytest
@@ -16,7 +16,8 @@ import pytest
 import ehlo
 import ehlo.asyncio
 import ehlo.blocking
-from ehlo.testing import Server, ServerOptions
+from ehlo.pool.slots import Lease, Sleeper
+from ehlo.testing import Close, Server, ServerOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
@@ -352,3 +353,77 @@ def test_a_log_of_what_happens(server: Server, caplog: pytest.LogCaptureFixture)
     lines = [line for line in caplog.messages if line.startswith("client: ")]
     assert [line.split(", ")[1] for line in lines] == ["Connected", "Opened", "Sent", "Discarded"]
     assert lines[-1].endswith(" s, max-messages")
+
+
+def test_a_log_of_what_goes_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="ehlo")
+    with Server(ServerOptions(answers={"MAIL": Close()})) as closing:
+        with ehlo.blocking.Client(closing.url, retries=1) as client:
+            with pytest.raises(ehlo.ConnectionLost):
+                client.send(CONTENT, envelope=TO_BOB)
+    lines = [line for line in caplog.messages if line.startswith("client: ")]
+    assert "client: connection 1, Retrying, ConnectionLost" in lines
+    assert any(line.startswith("client: connection 2, Failed, ") for line in lines)
+
+
+def test_a_client_that_nobody_has_any_more(server: Server) -> None:
+    """QUIT is said, and not waited for."""
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    del client
+    server.wait_until_idle()
+    assert verbs(server)[-1] == "QUIT"
+
+
+def test_who_is_awake_does_not_sleep(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = Sleeper()
+    sleeper.wake()
+    client = ehlo.asyncio.Client(server.url)
+
+    async def main() -> None:
+        here = await client._here()
+        await here.wait(sleeper)
+
+    asyncio.run(main())
+    blocking = ehlo.blocking.Client(server.url)._here()
+    blocking.wait(sleeper)
+    monkeypatch.setattr("ehlo.blocking._pool._NAP", 0.001)
+    blocking.wait(Sleeper(), until=blocking.clock() + 0.01)  # in several pieces
+
+
+def test_a_crew_at_the_end_of_the_interpreter(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads do not go on then, so nobody waits for them."""
+    from ehlo.blocking._client import _Crew  # noqa: PLC0415
+    from ehlo.pool.dispatch import Dispatch, Order  # noqa: PLC0415
+
+    client = ehlo.blocking.Client(server.url)
+    here = client._here()
+    dispatch: Dispatch[Any] = Dispatch(
+        here.way, lambda item: item, order=Order.SOURCE, workers=1, depth=1
+    )
+    crew = _Crew(here, dispatch, None, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "is_finalizing", lambda: True)
+        crew.finish()
+        crew.dismiss()
+        assert not dispatch.is_stopped
+    crew._workers.append((threading.Thread(), Lease()))  # Ctrl-C came before it was started
+    crew.dismiss()
+    assert dispatch.is_stopped
+
+
+def test_an_async_source_that_fails(server: Server) -> None:
+    async def source() -> AsyncIterator[tuple[bytes, ehlo.Envelope]]:
+        yield CONTENT, TO_BOB
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async with ehlo.asyncio.Client(server.url) as client:
+            results = client.send_many(source())
+            assert (await anext(results)).error is None
+            with pytest.raises(ZeroDivisionError):
+                await anext(results)
+
+    asyncio.run(main())

@@ -12,8 +12,9 @@ from ehlo.phase import Outcome, Phase
 from ehlo.policies import Pipelining
 from ehlo.pool.dispatch import Dispatch, Next, Order, Worker, read_order
 from ehlo.pool.events import Discarded, Failed, Why
+from ehlo.pool.jobs import Way
 from ehlo.pool.plans import RunBatch, Wait, borrow
-from ehlo.pool.working import work
+from ehlo.pool.working import Feed, work
 from ehlo.receipt import Result
 from ehlo.reply import Reply
 from ehlo.testing import Close, InTurn, TakeEffect, Usual
@@ -326,3 +327,40 @@ def test_orders() -> None:
     assert read_order("completion") is Order.COMPLETION
     with pytest.raises(InvalidInput, match="'source', 'completion'"):
         read_order("random")
+
+
+def test_what_is_due_while_a_worker_asks_for_more() -> None:
+    world = World(max_connections=1)
+    many = Many(world, 1)
+    many.dispatch.take(0)
+    worker = Worker()
+    piece = many.dispatch.pop(worker)
+    assert piece is not None
+    many.dispatch.again(piece, 5.0, worker)
+    assert many.dispatch.pop(worker) is None
+    world.now += 5
+    assert many.dispatch.pop(worker) is piece
+
+
+def test_a_worker_comes_once() -> None:
+    many = Many(World(), 1)
+    worker = Worker()
+    many.dispatch.tell(Result(0, None), worker)
+    many.dispatch.tell(Result(1, None), worker)
+    assert many.dispatch._coming == 0  # it was on its way from the beginning
+
+
+def test_a_feed_is_an_iterator() -> None:
+    world = World()
+    many = Many(world, 0)
+    user = world.user(lambda lease: borrow(world.way, lease, None, check=False))
+    world.run(user)
+    feed = Feed(many.dispatch, Worker(), user.result, 1)
+    assert iter(feed) is feed
+    assert list(feed) == []
+
+
+def test_a_way_that_nobody_watches() -> None:
+    way = Way(World().pool)
+    way.tell(Failed(0, 0.0, ConnectFailed("nobody")))
+    assert not way.is_watched

@@ -597,6 +597,8 @@ def test_what_is_given_back_twice_is_there_once() -> None:
     assert world.pool.stats().idle == 1
     user.lease.slot = slot
     world.pool.give_back(user.lease, Why.CHANGED)
+    user.lease.slot = slot
+    world.pool.give_back(user.lease, Why.CHANGED)
     world.pool.give_back(user.lease)
     assert world.pool.stats().idle == 0
     assert len(world.pool.departures()) == 1

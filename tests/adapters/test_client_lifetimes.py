@@ -427,3 +427,19 @@ def test_an_async_source_that_fails(server: Server) -> None:
                 await anext(results)
 
     asyncio.run(main())
+
+
+def test_uvloop(server: Server) -> None:
+    """An event loop of another make, where it is installed: it closes what nobody has closed."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        client = ehlo.asyncio.Client(server.url, max_connections=2)
+        await asyncio.gather(*[send(client) for _ in range(10)])
+        results = [result async for result in client.send_many([(CONTENT, TO_BOB)] * 10)]
+        assert all(result.error is None for result in results)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert len(server.messages) == 20
+    assert verbs(server)[-1] == "QUIT"

@@ -173,6 +173,12 @@ def test_numbers_out_of_range(adapter: Colour, options: dict[str, Any], complain
         raise AssertionError
 
 
+def test_an_option_that_there_is_not_is_told_with_those_there_are(adapter: Colour) -> None:
+    with pytest.raises(TypeError, match=r"auth, backoff, .*max_connections, .*without"):
+        with adapter.client("smtp://x", max_connexions=3):
+            raise AssertionError
+
+
 @pytest.mark.parametrize(
     "options", [{"max_connexions": 3}, {"on_event": 3}, {"retry_policy": 3}, {"tls_": "none"}]
 )

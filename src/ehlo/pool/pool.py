@@ -132,8 +132,9 @@ class Pool:
             else:
                 self._keep_or_leave(slot, why)
             lease.slot = None
-            self._serve()
-            self._stir()
+            if self._waiting:
+                self._serve()
+                self._stir()
 
     def interrupted(self, lease: Lease) -> None:
         """Give back what somebody had who was cancelled, or interrupted.
@@ -372,9 +373,10 @@ class Pool:
         """
         while self._idle:
             slot = self._idle[-1]
-            why = unfit(slot, self.options, self.clock())
+            now = self.clock()
+            why = unfit(slot, self.options, now)
             if why is None:
-                lease.do = first(slot, self.options, self.clock())
+                lease.do = first(slot, self.options, now)
                 lease.slot = slot
                 self._idle.pop()
                 self._tally.reused += 1
@@ -405,11 +407,12 @@ class Pool:
             self._waiting[0].wake()
 
     def _keep_or_leave(self, slot: Slot, why: Why | None) -> None:
-        why = why or unfit(slot, self.options, self.clock())
+        now = self.clock()
+        why = why or unfit(slot, self.options, now)
         if why is None and self.is_closed:
             why = Why.CLIENT_CLOSED
         if why is None:
-            slot.idle_since = self.clock()
+            slot.idle_since = now
             slot.is_suspect = False
             if slot not in self._idle:  # see `_grant`
                 self._idle.append(slot)

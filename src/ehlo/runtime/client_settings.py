@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ehlo.options import ClientOptions
 from ehlo.pool.options import PoolOptions
 from ehlo.pool.stopwatch import Stopwatch
 from ehlo.runtime.options import Settings
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from ehlo.endpoint import Endpoint
     from ehlo.errors import InvalidInput
-    from ehlo.options import ClientOptions, ConnectOptions
+    from ehlo.options import ConnectOptions
     from ehlo.pool.events import ClientEvent, Observer
     from ehlo.pool.retrying import RetryPolicy
     from ehlo.pool.slots import Slot
@@ -106,7 +107,7 @@ class ClientSettings:
         """
         given = cast("dict[str, Any]", options)
         own = {name: given.pop(name) for name in _POOL | _OWN if name in given}
-        session = Settings.of(server, cast("ConnectOptions", options))
+        session = Settings.of(server, cast("ConnectOptions", options), ClientOptions)
         del given, options  # they may hold a secret, and tracebacks show local variables
         policy: RetryPolicy | None = own.pop("retry_policy", None)
         hook: Observer | None = own.pop("on_event", None)

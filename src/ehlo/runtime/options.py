@@ -94,13 +94,17 @@ class Settings:
 
     @classmethod
     def of(
-        cls, server: str | Endpoint | InvalidInput | TypeError, options: ConnectOptions
+        cls,
+        server: str | Endpoint | InvalidInput | TypeError,
+        options: ConnectOptions,
+        known: type[ConnectOptions] = ConnectOptions,
     ) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
             server: A URL or an endpoint, or what `read_server` has found wrong with one.
             options: The keyword arguments.
+            known: Which there are, for the error that says so.
 
         Returns:
             The settings.
@@ -120,7 +124,7 @@ class Settings:
                 del credentials  # it may be a password, and tracebacks show local variables
                 options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
                 raise
-        _refuse_unknown(options)
+        _refuse_unknown(options, known)
         if isinstance(endpoint, Exception):
             raise endpoint
         tls = options.get("tls")
@@ -276,11 +280,11 @@ def _hostname(name: str | None) -> str:
     return refuse_control_characters("server_hostname=", require_str("server_hostname=", name))
 
 
-def _refuse_unknown(options: ConnectOptions) -> None:
+def _refuse_unknown(options: ConnectOptions, known: type[ConnectOptions]) -> None:
     for name in options:
-        if name not in ConnectOptions.__annotations__:
-            known = ", ".join(sorted(ConnectOptions.__annotations__))
-            msg = f"there is no option {name!r}; there are {known}"
+        if name not in known.__annotations__:
+            names = ", ".join(sorted(known.__annotations__))
+            msg = f"there is no option {name!r}; there are {names}"
             raise TypeError(msg)
 
 

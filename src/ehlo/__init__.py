@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ehlo import asyncio, blocking, commands, dialogues, errors, pool, sasl, testing
+    from ehlo import asyncio, blocking, commands, dialogues, dkim, errors, pool, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
+    from ehlo.configured import Configured
     from ehlo.dsn import Notify, OriginalRecipient, Ret
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Endpoint, Servers
     from ehlo.envelope import Envelope, Recipient, RecipientLike
     from ehlo.errors import (
         AuthenticationRefused,
@@ -37,8 +38,21 @@ if TYPE_CHECKING:
         Timeout,
         TlsFailed,
     )
-    from ehlo.message import Attachment, Message, Sendable
-    from ehlo.options import ClientOptions, ConnectOptions, Progress
+    from ehlo.message import (
+        Alternative,
+        Attachment,
+        AutoSubmitted,
+        Calendar,
+        Group,
+        MailingList,
+        Message,
+        MessageParts,
+        Resent,
+        Seal,
+        Sealed,
+        Sendable,
+    )
+    from ehlo.options import ClientOptions, ConnectOptions, Connector, Progress
     from ehlo.parameters import MailOptions, RcptOptions
     from ehlo.phase import Outcome, Phase
     from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
@@ -51,9 +65,11 @@ if TYPE_CHECKING:
         ServerClosing,
         State,
     )
+    from ehlo.proxy import Hop, Proxy, ProxyKind
     from ehlo.proxy_header import ProxyHeader, ProxyVersion
     from ehlo.receipt import Receipt, Result, Timings
     from ehlo.reply import EnhancedStatus, Reply, Severity
+    from ehlo.runtime.stamping import stamped
     from ehlo.sasl import (
         Anonymous,
         BadChallenge,
@@ -87,15 +103,26 @@ __all__ = [  # noqa: RUF022 - by topic
     # What is sent, and to whom
     "Address",
     "AddressLike",
+    "Alternative",
     "Attachment",
+    "AutoSubmitted",
+    "Calendar",
     "Envelope",
+    "Group",
     "Mailbox",
     "MailboxLike",
+    "MailingList",
     "Message",
+    "MessageParts",
     "Recipient",
     "RecipientLike",
+    "Resent",
+    "Seal",
+    "Sealed",
     "Sendable",
     "address_literal",
+    "stamped",
+    "dkim",
     # What a sender can ask for
     "ByMode",
     "DeliverBy",
@@ -120,16 +147,22 @@ __all__ = [  # noqa: RUF022 - by topic
     # How
     "Cleartext",
     "ClientOptions",
+    "Configured",
     "ConnectOptions",
+    "Connector",
     "Endpoint",
     "Hello",
+    "Hop",
     "OnRefusal",
     "Phase",
     "Pipelining",
     "Progress",
     "Protocol",
+    "Proxy",
     "ProxyHeader",
+    "ProxyKind",
     "ProxyVersion",
+    "Servers",
     "Timeouts",
     "Tls",
     # Who one is
@@ -197,17 +230,22 @@ _HOMES: Final = {
     ),
     "ehlo.address": "Address AddressLike Mailbox MailboxLike address_literal",
     "ehlo.capabilities": "Capabilities FutureRelease Limits",
+    "ehlo.configured": "Configured",
     "ehlo.dsn": "Notify OriginalRecipient Ret",
-    "ehlo.endpoint": "Endpoint",
+    "ehlo.endpoint": "Endpoint Servers",
     "ehlo.envelope": "Envelope Recipient RecipientLike",
-    "ehlo.message": "Attachment Message Sendable",
-    "ehlo.options": "ClientOptions ConnectOptions Progress",
+    "ehlo.message": (
+        "Alternative Attachment AutoSubmitted Calendar Group MailingList Message MessageParts "
+        "Resent Seal Sealed Sendable"
+    ),
+    "ehlo.options": "ClientOptions ConnectOptions Connector Progress",
     "ehlo.parameters": "MailOptions RcptOptions",
     "ehlo.phase": "Outcome Phase",
     "ehlo.policies": "Cleartext Hello OnRefusal Pipelining Protocol Tls",
     "ehlo.protocol": (
         "NEED_DATA Connection ConnectionClosed Event ReplyReceived ServerClosing State"
     ),
+    "ehlo.proxy": "Hop Proxy ProxyKind",
     "ehlo.proxy_header": "ProxyHeader ProxyVersion",
     "ehlo.receipt": "Receipt Result Timings",
     "ehlo.reply": "EnhancedStatus Reply Severity",
@@ -215,6 +253,7 @@ _HOMES: Final = {
         "Anonymous BadChallenge Channel Credentials CredentialsLike Exchange External Mechanism "
         "OAuth2 Password Token TokenCallback"
     ),
+    "ehlo.runtime.stamping": "stamped",
     "ehlo.schedule": "ByMode DeliverBy",
     "ehlo.secret": "Secret",
     "ehlo.timeouts": "Timeouts",
@@ -223,7 +262,7 @@ _HOMES: Final = {
     "ehlo.wire": "ReplyLimits",
 }
 _MODULES: Final = frozenset(
-    {"asyncio", "blocking", "commands", "dialogues", "errors", "pool", "sasl", "testing"}
+    {"asyncio", "blocking", "commands", "dialogues", "dkim", "errors", "pool", "sasl", "testing"}
 )
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

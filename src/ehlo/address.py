@@ -269,11 +269,13 @@ class Mailbox:
         Raises:
             InvalidAddress: The text is not one mailbox; the position counts in `text`.
         """
+        if type(text) is str and "<" not in text:  # as nearly always where a program wrote it
+            return _nameless(Address(text))
         name, bracket = _split_mailbox(text)
         if control := CONTROL_CHARACTER.search(name):
             raise _fail(text, text.index(control[0], text.index(name)), "control character")
         if bracket < 0:
-            return cls(Address(text))
+            return _nameless(Address(text))
         body = text.rstrip(" \t")
         if not body.endswith(">"):
             raise _fail(text, len(body), "missing >")
@@ -302,7 +304,7 @@ class Mailbox:
             case Mailbox():
                 return value
             case Address():
-                return cls(value)
+                return _nameless(value)
             case str():
                 return cls.parse(value)
             case _:
@@ -321,6 +323,14 @@ class Mailbox:
         )
         name = self.name if plain else '"' + re.sub(r'(["\\])', r"\\\1", self.name) + '"'
         return f"{name} <{self.address}>"
+
+
+def _nameless(address: Address) -> Mailbox:
+    """Return a mailbox without a name; there is nothing to check, and no time to lose."""
+    mailbox = object.__new__(Mailbox)
+    _set(mailbox, "address", address)
+    _set(mailbox, "name", "")
+    return mailbox
 
 
 def _pair(value: object) -> tuple[str, AddressLike]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ehlo.commands import Body
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-__all__ = ["Content", "LineEnds", "Octets", "Piece", "Stream"]
+__all__ = ["SEVEN_BIT", "Content", "Form", "Formed", "LineEnds", "Octets", "Piece", "Stream"]
 
 Piece: TypeAlias = bytes | bytearray | memoryview
 """Some octets of content, cut anywhere."""
@@ -34,8 +36,6 @@ class Octets(NamedTuple):
             that is too long; empty for text.
         is_binary: Whether it holds a NUL: then nothing in it need be a line end.
         line_ends: What is known of its line ends.
-        seven_bit: Makes the same message of octets below 128, for a server without 8BITMIME; None
-            where only its maker could.
     """
 
     octets: bytes
@@ -44,7 +44,6 @@ class Octets(NamedTuple):
     not_text: str = ""
     is_binary: bool = False
     line_ends: LineEnds = LineEnds.ANY
-    seven_bit: Callable[[], Octets] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +62,8 @@ class Stream:
         is_binary: As for `Octets`.
         is_repeatable: Whether it can be read again from its beginning.
         is_async: Whether the pieces have to be awaited.
+        line_ends: As for `Octets`. Content whose line ends are known was made here, and is what it
+            says: it is not looked at again.
     """
 
     pieces: Callable[[], Iterator[Piece] | AsyncIterator[Piece]]
@@ -74,7 +75,46 @@ class Stream:
     is_binary: bool = False
     is_repeatable: bool = False
     is_async: bool = False
+    line_ends: LineEnds = LineEnds.ANY
 
 
-Content: TypeAlias = Octets | Stream
+class Form(NamedTuple):
+    """How content may be written.
+
+    Attributes:
+        body: The octets that may be in it: `7BIT`; `8BITMIME` for any in lines of text; or
+            `BINARYMIME`.
+        smtputf8: Whether its header may be UTF-8 (RFC 6532).
+    """
+
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+
+
+SEVEN_BIT: Form = Form()
+"""What every server takes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Formed:
+    """Content that is written when it is known what the server takes.
+
+    Attributes:
+        write: Writes it. It raises `InvalidInput` if it cannot be had in that form.
+        most: The form that asks for most of those it is ever written in.
+        needs_smtputf8: Whether there is a form with a header in UTF-8 alone.
+        needs_eight_bit: Whether there is none for 7BIT.
+        is_repeatable: Whether it can be written, and read, more than once.
+        is_async: Whether its pieces have to be awaited.
+    """
+
+    write: Callable[[Form], Octets | Stream]
+    most: Body = Body.EIGHT_BIT_MIME
+    needs_smtputf8: bool = False
+    needs_eight_bit: bool = False
+    is_repeatable: bool = True
+    is_async: bool = False
+
+
+Content: TypeAlias = Octets | Stream | Formed
 """What a transaction can send."""

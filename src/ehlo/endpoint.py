@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urlsplit
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 from typing_extensions import override
 
@@ -15,17 +15,28 @@ from ehlo.errors import InvalidInput
 from ehlo.policies import Protocol, Tls, chosen
 from ehlo.secret import Secret, concealed
 from ehlo.text import refuse_control_characters
+from ehlo.url import decoded, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Endpoint", "read_server"]
+    from ehlo.configured import Configured
+
+__all__ = ["Endpoint", "Found", "Servers", "read_server", "require_host", "require_port"]
 
 PORT_SMTP: Final = 25
 PORT_LMTP: Final = 24  # "any private mail system" (RFC 2033 section 5 forbids 25)
 PORT_IMPLICIT_TLS: Final = 465
 PORT_SUBMISSION: Final = 587
 PORT_MAX: Final = 65535
+
+Servers: TypeAlias = "str | Endpoint | Sequence[str | Endpoint]"
+"""A server: a URL or an `Endpoint`; or several, in order of priority."""
+
+Found: TypeAlias = "Endpoint | tuple[Endpoint, ...] | InvalidInput | TypeError"
+"""What was read: one endpoint, several, or what is wrong."""
+
+_WHAT: Final = "the server URL"
 
 
 class _Scheme(NamedTuple):
@@ -63,10 +74,32 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-def _check_host(host: str) -> None:
+def require_host(host: str) -> None:
+    """Refuse what is neither a host name nor an IP address.
+
+    Args:
+        host: What should be one.
+
+    Raises:
+        InvalidInput: It is none.
+    """
     refuse_control_characters("the host name", host)
     if len(host) > 255 or not (_HOST.fullmatch(host) or _is_ip(host)):  # noqa: PLR2004 - RFC 1035
         msg = f"not a host name or an IP address: {host[:80]!r}"
+        raise InvalidInput(msg)
+
+
+def require_port(port: int) -> None:
+    """Refuse what is no TCP port.
+
+    Args:
+        port: What should be one.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    if not 0 < port <= PORT_MAX:
+        msg = f"a port is a number from 1 to {PORT_MAX}, not {port}"
         raise InvalidInput(msg)
 
 
@@ -133,10 +166,8 @@ class Endpoint:
         if self.path:
             refuse_control_characters("the path of the unix socket", self.path)
             return
-        _check_host(self.host)
-        if not 0 < self.port <= PORT_MAX:
-            msg = f"a port is a number from 1 to {PORT_MAX}, not {self.port}"
-            raise InvalidInput(msg)
+        require_host(self.host)
+        require_port(self.port)
 
     @classmethod
     def of(cls, value: str | Endpoint) -> Endpoint:
@@ -152,7 +183,7 @@ class Endpoint:
             InvalidInput: The URL is none of ours.
             TypeError: It is neither a text nor an endpoint.
         """
-        found = read_server(value)
+        found = _read_one(value)
         del value  # a URL may hold a password, and tracebacks show local variables
         if isinstance(found, Exception):
             raise found
@@ -180,8 +211,37 @@ class Endpoint:
                 user or the password.
             TypeError: It is no text.
         """
-        found = read_server(url)
+        found = _read_one(url)
         del url  # as above
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, object]) -> Configured:
+        """Read the settings of a web framework.
+
+        Three families are known: Django's `EMAIL_...`, Flask-Mail's `MAIL_...`, and an entry of
+        Django's `MAILERS`, or its `OPTIONS`. The mapping may be all settings of an application:
+        what is of no family is not looked at. Values may be texts, as environments have them.
+
+        A time limit and a client certificate belong to no endpoint: they come back as options.
+
+        Args:
+            settings: The settings.
+
+        Returns:
+            The endpoint, and the options to go with it: `connect(found.endpoint, **found.options)`.
+
+        Raises:
+            InvalidInput: Settings contradict each other, or there is one of the family that is not
+                known; the message never repeats the user or the password.
+            TypeError: It is no mapping.
+        """
+        from ehlo.configured import read_mapping  # noqa: PLC0415 - which needs this class
+
+        found = read_mapping(settings)
+        del settings  # as above
         if isinstance(found, Exception):
             raise found
         return found
@@ -199,18 +259,33 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def read_server(server: object) -> Endpoint | InvalidInput | TypeError:
-    """Read a URL, and return what is wrong with it rather than raise it.
+def read_server(server: object) -> Found:
+    """Read a URL, or several, and return what is wrong rather than raise it.
 
     The frames of an exception can be shown with their local variables, and here those hold the URL
     with the password in it. Where the error is raised, nothing of it is left.
 
     Args:
-        server: A URL, or an endpoint or an error, which is returned as it is.
+        server: A URL or an endpoint; a list or tuple of them; or an error, which is returned as it
+            is.
 
     Returns:
-        The endpoint, or the error.
+        The endpoint; several, if there are several; or the error.
     """
+    if isinstance(server, str | bytes | bytearray) or not isinstance(server, Sequence):
+        return _read_one(server)
+    endpoints: list[Endpoint] = []
+    for one in cast("Sequence[object]", server):
+        found = _read_one(one)
+        if isinstance(found, Exception):
+            return found
+        endpoints.append(found)
+    if not endpoints:
+        return InvalidInput("there is no server in the list of servers")
+    return endpoints[0] if len(endpoints) == 1 else tuple(endpoints)
+
+
+def _read_one(server: object) -> Endpoint | InvalidInput | TypeError:
     if isinstance(server, Endpoint | InvalidInput | TypeError):
         return server
     if not isinstance(server, str):
@@ -224,8 +299,8 @@ def read_server(server: object) -> Endpoint | InvalidInput | TypeError:
 
 
 def _parsed(url: str) -> Endpoint:
-    refuse_control_characters("the server URL", url)
-    parts = _split(url)
+    refuse_control_characters(_WHAT, url)
+    parts = split(_WHAT, url)
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None or "://" not in url:
         right = ", ".join(f"{name}://" for name in _SCHEMES)
@@ -235,8 +310,8 @@ def _parsed(url: str) -> Endpoint:
     if parts.username is not None:
         endpoint = replace(
             endpoint,
-            username=_decoded(parts.username),
-            password=None if parts.password is None else Secret(_decoded(parts.password)),
+            username=decoded(_WHAT, parts.username),
+            password=None if parts.password is None else Secret(decoded(_WHAT, parts.password)),
         )
     return _with_options(endpoint, parts)
 
@@ -253,37 +328,6 @@ def is_loopback(host: str) -> bool:
     if _is_ip(host):
         return ip_address(host).is_loopback
     return host.lower().removesuffix(".") == "localhost"
-
-
-_ENCODE: Final = "special characters in user and password must be percent-encoded"
-
-
-def _split(url: str) -> SplitResult:
-    parts: SplitResult | None = None
-    # The text of a ValueError may repeat parts of the URL, and with them the password: it must
-    # not even be the context of ours.
-    with suppress(ValueError):
-        found = urlsplit(url)
-        _ = found.port  # parsed on access
-        parts = found
-    if parts is None:
-        msg = f"the server URL has a bad host or port; {_ENCODE}"
-        raise InvalidInput(msg)
-    if "@" in parts.query:  # the user info was cut by a bare "?"
-        msg = f"the server URL has an @ behind its ?; {_ENCODE}"
-        raise InvalidInput(msg)
-    if parts.fragment or (parts.hostname is None and parts.netloc):
-        msg = f"the server URL has a part that does not belong there; {_ENCODE}"
-        raise InvalidInput(msg)
-    return parts
-
-
-def _decoded(text: str) -> str:
-    octets = unquote_to_bytes(text)
-    with suppress(UnicodeDecodeError):
-        return octets.decode()
-    msg = "user and password in a server URL are percent-encoded UTF-8"
-    raise InvalidInput(msg)
 
 
 def _unix(parts: SplitResult, scheme: _Scheme) -> Endpoint:

@@ -30,6 +30,7 @@ to do so (`retry_safe`). All errors are picklable and none carries a secret.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ehlo.phase import Outcome
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from ehlo.address import Address
     from ehlo.phase import Phase
+    from ehlo.proxy import Hop
     from ehlo.receipt import Receipt
     from ehlo.reply import Reply
     from ehlo.tls import TlsFacts, TlsTrouble
@@ -86,6 +88,8 @@ class SMTPError(Exception):
         delivered: The recipients for whom the server did accept the message, although it failed as
             a whole: of LMTP, or where it took several transactions. Sending it again to them would
             duplicate it.
+        failed_over: The servers that were tried before this one, as `host:port`, each with what
+            went wrong, where `connect` was given several.
         failed_attempts: The errors of the attempts before this one, where a `Client` has made
             several; in each of them the message was certainly not accepted.
     """
@@ -108,6 +112,7 @@ class SMTPError(Exception):
         self.connection_usable = False
         self.message_id: str | None = None
         self.delivered: tuple[Address, ...] = ()
+        self.failed_over: tuple[tuple[str, SMTPError], ...] = ()
         self.failed_attempts: tuple[SMTPError, ...] = ()
 
     @property
@@ -308,13 +313,24 @@ class RemoteProtocolError(SMTPError):
 
 
 class ConnectionLost(SMTPError, ConnectionError):
-    """The connection broke before the end of the content: the message was certainly not sent."""
+    """The connection broke before the end of the content: the message was certainly not sent.
+
+    Attributes:
+        addresses: If no connection came about, the addresses that were tried, as `host:port`, each
+            with what went wrong.
+        hop: If it should have gone through a proxy, which part of the way did not come about.
+    """
 
     temporary = True
+    addresses: Mapping[str, OSError] = MappingProxyType({})
+    hop: Hop | None = None
 
 
 class ConnectFailed(ConnectionLost):
-    """No connection came about."""
+    """No connection came about.
+
+    `temporary` is false if a proxy does not want to make one: its rules, or user and password.
+    """
 
 
 class Timeout(ConnectionLost, TimeoutError):

@@ -6,20 +6,32 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Collection
 
+    from ehlo.endpoint import Endpoint
     from ehlo.policies import Cleartext, Hello, Pipelining, Tls
     from ehlo.pool import Observer, RetryPolicy
+    from ehlo.proxy import Proxy
     from ehlo.proxy_header import ProxyHeader
     from ehlo.sasl import CredentialsLike
     from ehlo.timeouts import Timeouts
     from ehlo.transcript import Transcript
 
-__all__ = ["ClientOptions", "ConnectOptions", "Progress"]
+__all__ = ["ClientOptions", "ConnectOptions", "Connector", "Progress"]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Is told how many octets of content were sent, and of how many if that is known."""
+
+Connector: TypeAlias = (
+    "Callable[[Endpoint, float | None], socket.socket | Awaitable[socket.socket]]"
+)
+"""Makes a connection in a way of its own.
+
+It is called with the endpoint and the seconds it may take (None: as long as it likes). It returns
+a connected stream socket, which belongs to the session from then on. With `ehlo.asyncio` it may be
+a coroutine function. An `OSError` that it raises becomes a `ConnectFailed`."""
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -45,6 +57,13 @@ class ConnectOptions(TypedDict, total=False):
         proxy_header: What to say before anything else to a server that stands behind a proxy and
             wants to know whose connection this is (the PROXY protocol).
         transcript: Records the dialogue, secrets masked.
+        client_certificate: The paths of the client's certificate and of its key, which may be None
+            if both are in one file (PEM): for servers that want one. Not with `ssl_context`.
+        local_address: The IP address to connect from, or a pair of it and a port.
+        proxy: The proxy to go through: a URL such as `socks5://user:secret@host:1080` or
+            `http://host:3128`, or an `ehlo.Proxy`. SOCKS needs the extra `ehlo[socks]`.
+        sock: A connected stream socket, which belongs to the session from then on.
+        connector: A function that connects: see `Connector`.
     """
 
     auth: CredentialsLike | None
@@ -59,10 +78,17 @@ class ConnectOptions(TypedDict, total=False):
     without: Collection[str]
     proxy_header: ProxyHeader | None
     transcript: Transcript | None
+    client_certificate: tuple[str, str | None] | None
+    local_address: str | tuple[str, int] | None
+    proxy: str | Proxy | None
+    sock: socket.socket | None
+    connector: Connector | None
 
 
 class ClientOptions(ConnectOptions, total=False):
     """The keyword arguments of `Client`, in both adapters, beside those of `ConnectOptions`.
+
+    Of those a client refuses `sock`, which is one connection; `connector` makes any number.
 
     Attributes:
         max_connections: How many connections there may be at once; default 4.

@@ -481,6 +481,7 @@ def test_the_connection_goes_while_the_source_is_not_ready(
         async def source() -> AsyncIterator[Any]:
             yield numbered(0)
             await gone.wait()
+            await asyncio.to_thread(server.wait_until_idle)  # however long it takes to close
             for _ in range(200):
                 await asyncio.sleep(0)  # a batch that spins has many turns meanwhile
             yield numbered(1)

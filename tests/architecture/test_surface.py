@@ -15,7 +15,7 @@ import ehlo.blocking
 import ehlo.testing
 
 MODULES = [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.testing, ehlo.commands, ehlo.errors]
-MODULES += [ehlo.dialogues, ehlo.pool, ehlo.sasl]
+MODULES += [ehlo.dialogues, ehlo.dkim, ehlo.pool, ehlo.sasl]
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -38,7 +38,13 @@ def test_the_adapters_load_at_first_use() -> None:
     assert "ehlo.blocking" in loaded_by("import ehlo; ehlo.blocking")
     assert "ehlo.asyncio" in loaded_by("import ehlo; ehlo.asyncio.connect")
     assert "ehlo.testing" in loaded_by("import ehlo; ehlo.testing.Server")
+    assert "ehlo.dkim" in loaded_by("import ehlo; ehlo.dkim.Signer")
     assert "ehlo.sasl" in loaded_by("import ehlo; ehlo.sasl.Scram")
+
+
+def test_dkim_loads_its_package_with_the_first_key() -> None:
+    loaded = loaded_by("import ehlo; ehlo.dkim.Signer")
+    assert loaded & {"cryptography", "asyncio", "ssl", "email"} == set()
 
 
 def test_what_loads_at_first_use_is_the_module() -> None:

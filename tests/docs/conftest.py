@@ -18,6 +18,7 @@ import trustme
 from ehlo import Reply
 from ehlo.runtime import ambient
 from ehlo.testing import Dialect, ProxyProtocol, Server, ServerOptions
+from support.proxies import ProxyServer
 
 PLAIN = "smtp://localhost:2525"
 PLAIN_PAIR = '"localhost", 2525'
@@ -26,6 +27,7 @@ IMPLICIT = "smtps://user:secret@smtp.example.com"
 LMTP = "lmtp://localhost:2424"
 RELAY = "smtp://localhost:2626"
 PROXIED = "smtp://localhost:2727"
+PROXY = "socks5://user:secret@proxy.example.com:1080"
 
 OPTIONS = ServerOptions(
     answers={"RCPT TO:<nobody@example.com>": Reply.of(550, "5.1.1 No such user")}
@@ -50,7 +52,8 @@ EVERYTHING = (
 class Servers:
     """The servers, by what the documentation calls them."""
 
-    def __init__(self, servers: dict[str, Server]) -> None:
+    def __init__(self, servers: dict[str, Server], proxy: ProxyServer) -> None:
+        self._proxy = proxy.url("socks5", user="user", password="secret")
         self.plain, self.lmtp = servers[PLAIN], servers[LMTP]
         self.starttls, self.implicit = servers[STARTTLS], servers[IMPLICIT]
         self._servers = servers
@@ -60,6 +63,7 @@ class Servers:
         for written, server in self._servers.items():
             user = "://user:secret@" if "@" in written else "://"
             text = text.replace(written, server.url.replace("://", user))
+        text = text.replace(PROXY, self._proxy)
         return text.replace(PLAIN_PAIR, f'"{self.plain.host}", {self.plain.port}')
 
 
@@ -102,7 +106,8 @@ def _docs_servers(trusted: Path, server_context: ssl.SSLContext) -> Iterator[Ser
         }
         for server in servers.values():
             stack.enter_context(server)
-        yield Servers(servers)
+        proxy = stack.enter_context(ProxyServer(user=("user", "secret")))
+        yield Servers(servers, proxy)
 
 
 @pytest.fixture(autouse=True)

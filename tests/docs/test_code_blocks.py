@@ -3,7 +3,8 @@
 The blocks of one page share one namespace, from top to bottom, so a later block may use what an
 earlier one has made. A block may `await`. In a console session each line that begins with `$` is
 run; it has to succeed, unless the session itself goes on with `$ echo $?` and the code that it
-shows. What stands behind the URLs in the pages is said in `conftest.py`.
+shows. What stands behind the URLs in the pages is said in `conftest.py`; two files lie in the
+directory in which Python runs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(?P<language>\S+)[^\n]*\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILES = {"report.pdf": b"%PDF-1.7 ...", "loom.png": b"\x89PNG\r\n\x1a\n..."}
+"""What readers of the pages have, and the blocks read."""
 EXECUTABLE = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
@@ -71,6 +74,8 @@ def test_python_blocks_run(
     page: Path, docs_servers: Inserting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name, octets in FILES.items():
+        Path(name).write_bytes(octets)
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(page, "python"):
         run(page, block, docs_servers.insert(block.code), namespace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import gzip
 import os
 import subprocess
 import sys
@@ -26,8 +26,9 @@ from ehlo.testing import (
     TakeEffect,
     Usual,
 )
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from support import dkim_keys
+from support.examples import EXAMPLES, load
+from support.seals import ADDRESS, Gpg, Smime, signed_and_signature
 
 
 class Servers(Protocol):
@@ -37,17 +38,6 @@ class Servers(Protocol):
     lmtp: Server
     starttls: Server
     implicit: Server
-
-
-def load(name: str) -> Any:
-    """Import an example as a module."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_no_example_is_without_a_test() -> None:
@@ -241,6 +231,78 @@ def test_stream_file_when_it_fails(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "\nrefused: " in capsys.readouterr().out
 
 
+def parts(server: Server, number: int = -1) -> dict[str, Any]:
+    """Return the leaves of a message that a server got, by their types."""
+    found: dict[str, Any] = {}
+    for part in server.messages[number].parse().walk():
+        if not part.is_multipart():
+            content = part.get_content()
+            is_text = isinstance(content, str)
+            found[part.get_content_type()] = content.replace("\r\n", "\n") if is_text else content
+    return found
+
+
+def test_stream_attachment(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("stream_attachment").main(docs_servers.plain.url, "5000")
+    lines = gzip.decompress(parts(docs_servers.plain)["application/gzip"]).splitlines()
+    assert lines[:3] == [b"day,mails", b"0,0", b"1,1"]
+    assert len(lines) == 5001
+    said = capsys.readouterr().out
+    assert " of ? octets\r" in said
+    assert "\naccepted: 250" in said
+
+
+def test_stream_attachment_when_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with Server(ServerOptions(answers={"MAIL": Reply.of(550, "No")})) as server:
+        load("stream_attachment").main(server.url, "5")
+    assert "\nrefused: " in capsys.readouterr().out
+
+
+def test_templates_jinja2(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("templates_jinja2").main(docs_servers.plain.url)
+    message = docs_servers.plain.messages[0].parse()
+    assert message["Subject"] == "Your order 2026-42"
+    assert message["To"].addresses[0].display_name == "Bob & Sons <Ltd.>"
+    found = parts(docs_servers.plain)
+    assert "Dear Bob & Sons <Ltd.>," in found["text/plain"]
+    assert "* Gear, brass, 12.50 EUR\n* Punched" in found["text/plain"]
+    assert "Dear Bob &amp; Sons &lt;Ltd.&gt;," in found["text/html"]
+    assert '<img src="cid:logo@example.org"' in found["text/html"]
+    assert found["image/png"].startswith(b"\x89PNG")
+    assert "accepted: 250" in capsys.readouterr().out
+
+
+def test_templates_markdown(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("templates_markdown").main(docs_servers.plain.url)
+    found = parts(docs_servers.plain)
+    assert found["text/plain"].startswith("Dear *Bob* [the](builder),\n\nthere is **some** news")
+    assert "<p>Dear *Bob* [the](builder),</p>" in found["text/html"]
+    assert "<strong>some</strong>" in found["text/html"]
+    assert '<td style="text-align:right">8000</td>' in found["text/html"]
+    assert "accepted: 250" in capsys.readouterr().out
+
+
+def test_invitation(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("invitation").main(docs_servers.plain.url)
+    invited, cancelled = docs_servers.plain.messages
+    assert invited.recipients == ("bob@example.com", "carol@example.com")
+    assert invited.parse()["Subject"] == (
+        "Invitation: Lunch, and cake, Friday, 05 June 2026, 12:00 UTC"
+    )
+    (event,) = (it for it in invited.parse().walk() if it.get_content_type() == "text/calendar")
+    assert event.get_param("method") == "REQUEST"
+    lines = event.get_content().splitlines()
+    assert "SUMMARY:Lunch\\, and cake" in lines
+    assert 'ORGANIZER;CN="Ada Lovelace":mailto:ada@example.org' in lines
+    assert max(len(line.encode()) for line in lines) <= 75
+    assert "fine ☀" in event.get_content().replace("\r\n ", "")
+    assert b"invite.ics" in cancelled.content
+    again = parts(docs_servers.plain)["text/calendar"]
+    assert {"METHOD:CANCEL", "SEQUENCE:1", "STATUS:CANCELLED"} <= set(again.splitlines())
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["invited", "cancelled"]
+
+
 def test_lmtp(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
     load("lmtp").main(docs_servers.lmtp.url)
     said = capsys.readouterr().out.splitlines()
@@ -386,6 +448,49 @@ def test_custom_mechanism(layers: bytes, said: str, capsys: pytest.CaptureFixtur
     assert "C: AUTH GSSAPI ***" in shown
     assert said in shown
     assert "a ticket" not in shown
+
+
+@pytest.mark.slow
+def test_smime(docs_servers: Servers, smime: Smime, capsys: pytest.CaptureFixture[str]) -> None:
+    load("smime").main(docs_servers.plain.url, str(smime.certificate), str(smime.key))
+    signed, encrypted = docs_servers.plain.messages
+    entity = smime.verified(signed.content)
+    assert entity is not None
+    assert b"weaves algebraic patterns" in entity
+    assert smime.verified(signed.content.replace(b"weaves", b"leaves")) is None
+    assert signed.parse()["Subject"] == "Notes on the engine"
+    assert signed.parse().get_content_type() == "multipart/signed"
+    assert b"algebraic" not in encrypted.content
+    inner = smime.decrypted(encrypted.content)
+    assert inner is not None
+    assert smime.verified(inner) == entity
+    assert capsys.readouterr().out.count("accepted: 250") == 2
+
+
+def test_smime_wants_a_key_that_it_can_use(smime: Smime, tmp_path: Path) -> None:
+    path = tmp_path / "ed25519.key"
+    path.write_text(dkim_keys.ED25519, encoding="ascii")
+    with pytest.raises(SystemExit, match="S/MIME wants an RSA key"):
+        load("smime").main("smtp://localhost", str(smime.certificate), str(path))
+
+
+@pytest.mark.slow
+def test_pgp(
+    docs_servers: Servers,
+    gpg: Gpg,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(gpg.home))
+    load("pgp").main(docs_servers.plain.url, ADDRESS)
+    (message,) = docs_servers.plain.messages
+    assert message.parse()["Subject"] == "Notes on the engine"
+    assert message.parse().get_content_type() == "multipart/signed"
+    entity, signature = signed_and_signature(message.content)
+    assert b"weaves algebraic patterns" in entity
+    assert gpg.verifies(entity, signature)
+    assert not gpg.verifies(entity.replace(b"weaves", b"leaves"), signature)
+    assert capsys.readouterr().out.startswith("accepted: 250")
 
 
 @pytest.mark.slow

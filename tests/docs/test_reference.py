@@ -13,7 +13,7 @@ import ehlo
 import ehlo.asyncio
 import ehlo.blocking
 import ehlo.testing
-from ehlo import Endpoint, Phase, SMTPError, Timeouts, dialogues, errors
+from ehlo import Endpoint, Phase, SMTPError, Timeouts, dialogues, dkim, errors
 from ehlo.cli import ExitCode
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -39,7 +39,7 @@ def rows(name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "module",
-    [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.pool, ehlo.testing, dialogues],
+    [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.pool, ehlo.testing, dialogues, dkim],
     ids=lambda module: module.__name__,
 )
 def test_every_public_name_is_listed(module: ModuleType) -> None:

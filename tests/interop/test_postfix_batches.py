@@ -8,6 +8,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -138,12 +139,12 @@ def digest_of_attachment() -> tuple[int, str]:
 
 
 def arrived(maildir: Path, message_id: str, timeout: float = 20) -> Path:
-    """Wait for the file of a message."""
+    """Wait for the file of a message; others may come and go, of other runs of the tests."""
     end = time.monotonic() + timeout
     mark = message_id.encode()
     while time.monotonic() < end:
         for path in maildir.glob("new/*"):
-            with path.open("rb") as file:
+            with suppress(FileNotFoundError), path.open("rb") as file:
                 if mark in file.read(4096):
                     return path
         time.sleep(0.05)

@@ -29,12 +29,15 @@ from ehlo import (
     MailOptions,
     Message,
     commands,
+    dkim,
     sasl,
 )
 from ehlo.dialogues import authenticate
 from ehlo.runtime.options import Settings
+from ehlo.runtime.tunnel import HttpTunnel
 from ehlo.testing import Server, ServerOptions
 from ehlo.wire import Framing, encode_whole
+from support import dkim_keys
 from support.colours import Colour, colour
 from support.hostile import CONTROL_CHARACTERS, HARMLESS, controls_in
 
@@ -218,6 +221,37 @@ def attached(attachment: Attachment) -> bytes:
     return written(attachments=[attachment])
 
 
+def inline(attachment: Attachment) -> bytes:
+    return written(html="x", inline=[attachment])
+
+
+def listed(**fields: Any) -> bytes:
+    whole: dict[str, Any] = {"id": "a.example.org", **fields}
+    return written(mailing_list=ehlo.MailingList(**whole))
+
+
+def resent(**fields: Any) -> bytes:
+    whole: dict[str, Any] = {"from_": "ada@example.org", "to": BOB, **fields}
+    return written(resent=ehlo.Resent(**whole))
+
+
+def invited(text: str, **options: Any) -> bytes:
+    calendar = f"BEGIN:VCALENDAR\r\nMETHOD:{text}\r\nEND:VCALENDAR\r\n"
+    return written(calendar=ehlo.Calendar(calendar, **options))
+
+
+def signed(**options: Any) -> bytes:
+    own = {"domain": "example.org", "selector": "a", "private_key": dkim_keys.ED25519}
+    return dkim.Signer(**(own | options), clock=lambda: 0)(written())
+
+
+def written_by(method: str, identifier: str) -> bytes:
+    date = datetime(2026, 11, 23, tzinfo=UTC)
+    message = Message(from_="a@b", to="c@d", text="x", html="x", date=date)
+    found = getattr(message, method)(make_id=lambda: identifier)
+    return b"".join(found) if method == "iter_bytes" else bytes(found)
+
+
 HEADERS: dict[str, Make] = {
     "Message:from_": lambda text: written(from_=text),
     "Message:to": lambda text: written(to=text),
@@ -231,7 +265,45 @@ HEADERS: dict[str, Make] = {
     "Message.as_bytes:make_id": lambda text: Message(
         from_="a@b", to="c@d", text="x", date=datetime(2026, 11, 23, tzinfo=UTC)
     ).as_bytes(make_id=lambda: text),
+    "Message:auto_submitted": lambda text: written(auto_submitted=text),
+    "Message:disposition_notification_to": lambda text: written(disposition_notification_to=text),
+    "Message:in_reply_to": lambda text: written(in_reply_to=text),
+    "Message:references": lambda text: written(references=["<1@example.org>", text]),
+    "Message.aiter_bytes:make_id": lambda text: written_by("as_bytes", text),
+    "Message.as_email:make_id": lambda text: written_by("as_email", text),
+    "Message.iter_bytes:make_id": lambda text: written_by("iter_bytes", text),
     "Mailbox:name": lambda text: written(to=Mailbox(BOB, text)),
+    "Group:name": lambda text: written(to=ehlo.Group(text, [BOB])),
+    "Group:mailboxes": lambda text: written(to=ehlo.Group("a", [text])),
+    "Group.parse:text": lambda text: written(to=ehlo.Group.parse(text)),
+    "MailingList:id": lambda text: listed(id=text),
+    "MailingList:name": lambda text: listed(name=text),
+    "MailingList:unsubscribe": lambda text: listed(unsubscribe=text),
+    "MailingList:one_click_unsubscribe": lambda text: listed(one_click_unsubscribe=text),
+    "MailingList:help": lambda text: listed(help=text),
+    "MailingList:subscribe": lambda text: listed(subscribe=text),
+    "MailingList:post": lambda text: listed(post=[text]),
+    "MailingList:owner": lambda text: listed(owner=text),
+    "MailingList:archive": lambda text: listed(archive=text),
+    "Resent:from_": lambda text: resent(from_=text),
+    "Resent:to": lambda text: resent(to=text),
+    "Resent:cc": lambda text: resent(cc=text),
+    "Resent:bcc": lambda text: resent(bcc=text),
+    "Resent:sender": lambda text: resent(sender=text),
+    "Resent:message_id": lambda text: resent(message_id=text),
+    "Calendar:method": lambda text: invited(text, method=text),
+    "Calendar:filename": lambda text: invited("REQUEST", filename=text),
+    "Alternative:content_type": lambda text: written(
+        alternatives=[ehlo.Alternative("x", content_type=text)]
+    ),
+    "Attachment:content_id": lambda text: inline(Attachment(b"x", content_id=text)),
+    "Attachment.from_path:content_id": lambda text: inline(
+        Attachment.from_path(__file__, content_id=text)
+    ),
+    "dkim.Signer:domain": lambda text: signed(domain=text),
+    "dkim.Signer:selector": lambda text: signed(selector=text),
+    "dkim.Signer:headers": lambda text: signed(headers=["From", text, text]),
+    "dkim.Signer:identity": lambda text: signed(identity=text),
     "Attachment:filename": lambda text: attached(Attachment(b"x", filename=text)),
     "Attachment:content_type": lambda text: attached(
         Attachment(b"x", filename="a", content_type=text)
@@ -258,6 +330,10 @@ def encoded(content: str) -> bytes:
 CONTENTS: dict[str, Make] = {
     "Message:text": lambda text: encoded(written(text=text).decode()),
     "Message:html": lambda text: encoded(written(html=text).decode()),
+    "Alternative:text": lambda text: encoded(
+        written(alternatives=[ehlo.Alternative(text, content_type="text/x-a")]).decode()
+    ),
+    "Calendar:text": lambda text: encoded(invited(f"REQUEST\r\nX:{text}").decode()),
     "Attachment:content": lambda text: encoded(
         attached(Attachment(text.encode("utf-8", "surrogatepass"), filename="x")).decode()
     ),
@@ -268,12 +344,24 @@ CONTENTS: dict[str, Make] = {
 
 ELSEWHERE: Mapping[str, str] = {
     "Attachment.from_path:path": "a file to read; its name is a filename",
+    "Message.aiter_bytes:transfer": "a policy",
+    "Message.as_bytes:transfer": "a policy",
+    "Message.iter_bytes:transfer": "a policy",
+    "Message.size:make_id": "as for as_bytes; only counted",
+    "Message.size:transfer": "a policy",
+    "Message:transfer": "a policy",
+    "Resent.fields:message_id": "checked by Resent, or made",
+    "Sealed:message": "what it is otherwise",
+    "Sealed:seals": "code of the caller's, which writes what it likes",
     "Capabilities:domain": "what a server said",
     "Capabilities:keywords": "what a server said",
     "Capabilities.without:keywords": "compared with what a server said",
     "ConnectOptions:cleartext": "a policy",
+    "ConnectOptions:client_certificate": "files to read",
     "ConnectOptions:hello": "a policy",
+    "ConnectOptions:local_address": "an IP address",
     "ConnectOptions:pipelining": "a policy",
+    "ConnectOptions:proxy": "a URL; see Proxy.from_url",
     "ConnectOptions:server_hostname": "compared with a certificate; SNI is OpenSSL's",
     "ConnectOptions:tls": "a policy",
     "ConnectOptions:without": "compared with what a server said",
@@ -285,11 +373,20 @@ ELSEWHERE: Mapping[str, str] = {
     "Channel:host": "from an Endpoint",
     "Channel:make_nonce": "a source of randomness",
     "Channel:offered": "what a server said",
+    "dkim.Signer:canonicalization": "a policy",
+    "dkim.Signer:oversigning": "a policy",
+    "dkim.Signer:private_key": "a key that is read, not sent",
     "Endpoint:host": "looked up; see test_a_host_stays_in_its_place",
     "Endpoint:password": "a Secret; see Password",
     "Endpoint:path": "a file of the system",
     "Endpoint:username": "see Password",
+    "Endpoint.from_mapping:settings": "what an Endpoint is made of",
     "Entry:text": "for people; printable() makes it so",
+    "Proxy:host": "looked up; see test_a_host_stays_in_its_place",
+    "Proxy:kind": "a policy",
+    "Proxy:password": "see test_what_a_proxy_is_told_is_one_request",
+    "Proxy:username": "see test_what_a_proxy_is_told_is_one_request",
+    "Proxy.from_url:url": "what a Proxy is made of",
     "Receipt:message_id": "what was sent",
     "Receipt.outcome:recipient": "compared with what was sent",
     "Reply:raw_lines": "what a server said",
@@ -366,7 +463,8 @@ def whole(session: Any, send: Callable[[], Any]) -> None:
 # -- The table is complete -------------------------------------------------------------------------
 
 TEXTUAL = re.compile(
-    r"\b(str|bytes|AddressLike|MailboxLike|RecipientLike|Sendable|Secret|SecretLike|Text)\b"
+    r"\b(str|bytes|AddressLike|EntryLike|MailboxLike|RecipientLike|Seal|Sendable|Secret|SecretLike"
+    r"|Servers|SourceLike|Text|UrlsLike)\b"
 )
 
 
@@ -376,6 +474,7 @@ def surface() -> Iterator[str]:
         (ehlo, ""),
         (commands, "commands."),
         (sasl, "sasl."),
+        (dkim, "dkim."),
         (ehlo.blocking, "blocking."),
     ):
         for name in module.__all__:
@@ -391,8 +490,11 @@ def surface() -> Iterator[str]:
             yield f"ConnectOptions:{name}"
 
 
+OPTIONS = {ehlo.ConnectOptions, ehlo.ClientOptions, ehlo.MessageParts}
+
+
 def of_class(name: str, kind: type) -> Iterator[str]:
-    if issubclass(kind, BaseException | Enum) or kind in {ehlo.ConnectOptions, ehlo.ClientOptions}:
+    if issubclass(kind, BaseException | Enum) or kind in OPTIONS:
         return
     yield from of_function(name, kind)
     ours = (each for each in kind.__mro__ if each.__module__.startswith("ehlo"))
@@ -414,6 +516,7 @@ def test_every_parameter_is_tried_or_accounted_for() -> None:
 
 
 AN_ADDRESS = "ada@example.org"
+LIST_URLS = ("unsubscribe", "help", "subscribe", "post", "owner", "archive")
 BENIGN: dict[str, str] = {
     **dict.fromkeys(
         [
@@ -421,14 +524,33 @@ BENIGN: dict[str, str] = {
             *("Envelope:sender", "Envelope:recipients", "Recipient:address", "Recipient:orcpt"),
             *("RcptOptions:orcpt", "OriginalRecipient.of:value", "MailOptions:auth"),
             *("Message:from_", "Message:to", "Message:cc", "Message:bcc", "Message:reply_to"),
-            *("Message:sender", "Message:headers, addresses"),
+            *("Message:sender", "Message:headers, addresses", "Group:mailboxes"),
+            *("Message:disposition_notification_to", "Resent:from_", "Resent:to", "Resent:cc"),
+            *("Resent:bcc", "Resent:sender"),
         ],
         AN_ADDRESS,
     ),
     **dict.fromkeys(["Recipient:notify", "RcptOptions:notify"], "NEVER"),
-    **dict.fromkeys(["Message:message_id", "Message:headers, identifiers"], "<1@example.org>"),
+    **dict.fromkeys(
+        [
+            *("Message:message_id", "Message:headers, identifiers", "Resent:message_id"),
+            *("Message:in_reply_to", "Message:references"),
+        ],
+        "<1@example.org>",
+    ),
+    **dict.fromkeys(
+        [f"MailingList:{name}" for name in (*LIST_URLS, "one_click_unsubscribe")],
+        "https://example.org/",
+    ),
+    "Message:auto_submitted": "auto-generated",
+    "MailingList:id": "a.example.org",
+    "Group.parse:text": "a: ada@example.org;",
+    "Calendar:method": "REQUEST",
+    "Alternative:content_type": "text/x-a",
     **dict.fromkeys(["Attachment:content_type", "Attachment.from_path:content_type"], "text/plain"),
     "DeliverBy:mode": "R",
+    "dkim.Signer:domain": "example.com",
+    "dkim.Signer:identity": "ada@lists.example.org",
     "MailOptions:ret": "FULL",
     "commands.Xforward:attributes": "NAME",
     "commands.Auth:mechanism": "PLAIN",
@@ -567,3 +689,21 @@ def test_a_host_stays_in_its_place(payload: str) -> None:
         Endpoint(host=payload, port=25)
     with pytest.raises(ehlo.InvalidInput):
         Endpoint.from_url(f"smtp://{payload}/")
+    with pytest.raises(ehlo.InvalidInput):
+        ehlo.Proxy(kind="socks5", host=payload)
+
+
+@given(user=TEXTS, password=TEXTS)
+def test_what_a_proxy_is_told_is_one_request(user: str, password: str) -> None:
+    try:
+        proxy = ehlo.Proxy(kind="http", host="h", port=1, username=user, password=password)
+    except ehlo.InvalidInput:
+        return
+    octets = bytes(HttpTunnel(proxy, Endpoint(host="mx.example.com", port=25)).unsent)
+    first, second, third, *rest = octets.split(b"\r\n")
+    assert first == b"CONNECT mx.example.com:25 HTTP/1.1"
+    assert second == b"Host: mx.example.com:25"
+    name, _, value = third.rpartition(b" ")
+    assert name == b"Proxy-Authorization: Basic"
+    assert b64decode(value, validate=True).decode() == f"{user}:{password}"
+    assert rest == [b"", b""]

@@ -8,14 +8,15 @@ import subprocess
 import sys
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from typing_extensions import override
 
 import ehlo
 from ehlo.cli._console import Console
 from support import pickling
-from support.leaks import Plugin, Watch, spellings
+from support.leaks import Plugin, Watch, _shown, spellings
 from support.secrets import PASSWORD, SECRETS
 
 TESTS = Path(__file__).parents[1]
@@ -131,6 +132,32 @@ def test_the_local_variables_of_the_library_are_seen() -> None:
     own.exception(caught.value)
     own.search()
     assert any("local variable" in leak.where for leak in own.leaks)
+
+
+class Pair(NamedTuple):
+    """As prepared content is: octets in a tuple."""
+
+    octets: bytes
+    other: object = None
+
+
+class Reticent(NamedTuple):
+    """One that does not show itself."""
+
+    octets: bytes
+
+    @override
+    def __repr__(self) -> str:
+        return "Reticent(***)"
+
+
+def test_named_tuples_are_looked_into_as_far_as_anything() -> None:
+    secret = EXAMPLE.encode()
+    assert repr(secret) in str(_shown(Pair(b"x", Pair(secret))))
+    assert _shown(Pair(secret)) == f"Pair({secret!r}, None)"
+    assert _shown(Pair(b"x" * 1_000_000, Reticent(secret))) == (
+        f"Pair({b'x' * 50_000!r}, Reticent(***))"
+    )
 
 
 def test_all_that_is_written_passes_by() -> None:

@@ -114,8 +114,9 @@ class Watch:
             where: What it is.
             text: The text; octets are taken as Latin-1.
         """
+        text = text[:_LONGEST]
         text = text.decode("latin-1") if isinstance(text, bytes) else text
-        self._collected.append((where, text[:_LONGEST]))
+        self._collected.append((where, text))
         self._size += len(text)
         if self._size > _ENOUGH:
             self.search()
@@ -124,7 +125,7 @@ class Watch:
         """Look through what came together."""
         collected, self._collected, self._size = self._collected, [], 0
         self.taken += len(collected)
-        everything = "\n".join(text for _, text in collected)
+        everything = "\n".join({text for _, text in collected})
         for pattern, name in self._patterns.items():
             if pattern in everything:
                 self.leaks += self._tell(collected, pattern, name)
@@ -153,6 +154,7 @@ class Watch:
     def exception(self, error: BaseException | None) -> None:
         """Take in an exception with all that it brings along."""
         seen: set[int] = set()
+        shown: dict[int, tuple[object, str | bytes]] = {}
         while error is not None and id(error) not in seen:
             seen.add(id(error))
             kind = type(error).__name__
@@ -162,20 +164,26 @@ class Watch:
                 self._pickle(error)
             elif _is_ours(error.__traceback__):
                 self.take(f"the text of {kind}", f"{error}\n{error!r}")
-            self._frames(error.__traceback__)
+            self._frames(error.__traceback__, shown)
             error = error.__cause__ or error.__context__
 
     def _pickle(self, error: SMTPError) -> None:
         with suppress(Exception):  # a test of its own says that errors can be pickled
             self.take(f"a pickle of {type(error).__name__}", pickle.dumps(error))
 
-    def _frames(self, traceback: TracebackType | None) -> None:
+    def _frames(
+        self, traceback: TracebackType | None, shown: dict[int, tuple[object, str | bytes]]
+    ) -> None:
+        # Frame after frame has the same connection, message and error: each is shown once. (It is
+        # kept as well, so that nothing else gets its id.)
         while traceback is not None:
             frame, traceback = traceback.tb_frame, traceback.tb_next
             if _is_library(frame):
                 where = f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}"
                 for name, value in frame.f_locals.items():
-                    self.take(f"the local variable {name} of {where}", _shown(value))
+                    if id(value) not in shown:
+                        shown[id(value)] = value, _shown(value)
+                        self.take(f"the local variable {name} of {where}", shown[id(value)][1])
 
 
 def _is_library(frame: FrameType) -> bool:
@@ -196,9 +204,22 @@ def _shown(value: object) -> str | bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value[:_LONGEST])
     try:
-        return repr(value)
+        return _bounded(value)
     except Exception:  # noqa: BLE001 - an object that is not ready yet
         return ""
+
+
+def _bounded(value: object) -> str:
+    """Return the repr; named tuples show of octets no more than is looked through.
+
+    Content that is prepared stands in tuples within tuples, and its whole repr takes milliseconds.
+    """
+    kind = type(value)
+    if isinstance(value, bytes):
+        return repr(value[:_LONGEST])
+    if isinstance(value, tuple) and kind.__repr__.__module__ == "collections":  # none of its own
+        return f"{kind.__name__}({', '.join(map(_bounded, value))})"
+    return repr(value)
 
 
 def _patched(patch: pytest.MonkeyPatch, kind: Any, name: str, look: Callable[..., None]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from support import dkim_keys
+
 PASSWORD: Final = "correct-horse-battery-staple"
 """An ordinary password."""
 ODD_PASSWORD: Final = "Pässwörter/sind=voll+Überraschung"
@@ -23,4 +25,4 @@ OLD: Final = (
 )
 """Passwords of examples in RFCs and folklore that tests use."""
 
-SECRETS: Final = (PASSWORD, ODD_PASSWORD, TOKEN, *OLD)
+SECRETS: Final = (PASSWORD, ODD_PASSWORD, TOKEN, *OLD, *dkim_keys.SECRET_LINES)

@@ -26,6 +26,7 @@ from ehlo import (
     Recipient,
     Timeouts,
     commands,
+    dkim,
     sasl,
 )
 from ehlo.testing import InTurn, ServerOptions
@@ -61,6 +62,9 @@ REFUSED: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (commands.Bdat, (-1,), {"last": True}),
     (commands.Raw, ("a\n",), {}),
     (commands.Xclient, ({"a b": "c"},), {}),
+    (dkim.Signer, (), {"domain": "?", "selector": "a", "private_key": "b"}),
+    (dkim.Signer, (), {"domain": "a.b", "selector": "a", "private_key": "b"}),
+    (dkim.Signer, (), {"domain": "a.b", "selector": "a", "private_key": 5}),
     (InTurn, (), {}),
     (ServerOptions, (), {"capabilities": "?"}),
     (ServerOptions, (), {"mechanisms": ("?",)}),

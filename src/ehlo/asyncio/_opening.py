@@ -8,12 +8,13 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from ehlo import dialogues
-from ehlo.asyncio._pump import Pump, drop
+from ehlo.asyncio._dialing import dial
+from ehlo.asyncio._pump import drop
 from ehlo.asyncio._session import Session, source_of
 from ehlo.endpoint import read_server
-from ehlo.phase import Phase
+from ehlo.errors import SMTPError
 from ehlo.policies import OnRefusal
-from ehlo.runtime.driving import not_connected
+from ehlo.runtime.failover import Failover
 from ehlo.runtime.options import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from ehlo.asyncio._pump import Pump
     from ehlo.asyncio._session import Item
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Servers
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions, Progress
@@ -32,13 +34,15 @@ if TYPE_CHECKING:
 __all__ = ["connect", "open_pump", "send", "send_many"]
 
 
-def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Connecting:
+def connect(server: Servers, **options: Unpack[ConnectOptions]) -> Connecting:
     """Open a session: connect, greeting, EHLO, TLS and authentication as asked for.
 
     Use it as a context manager, which says QUIT and closes at the end.
 
     Args:
-        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
+        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`; or
+            several, in order of priority: where one fails for the time being, before any
+            credentials were sent, the next one is tried.
         **options: See `ehlo.ConnectOptions`.
 
     Returns:
@@ -87,7 +91,7 @@ class Connecting:
 
 async def send(
     message: Sendable,
-    server: str | Endpoint,
+    server: Servers,
     *,
     envelope: Envelope | None = None,
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
@@ -99,7 +103,7 @@ async def send(
     Args:
         message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets: in memory, in an
             open binary file, as an iterable or (with `ehlo.asyncio`) async iterable of pieces.
-        server: A URL or an `Endpoint`; see `connect`.
+        server: A URL or an `Endpoint`, or several; see `connect`.
         envelope: Sender and recipients; octets need one, messages have their own.
         on_refusal: What to do if some recipients are refused.
         progress: Is told how many octets of content were sent, of how many if that is known.
@@ -127,7 +131,7 @@ async def send(
 
 def send_many(
     messages: Iterable[Item] | AsyncIterable[Item],
-    server: str | Endpoint,
+    server: Servers,
     *,
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
     depth: int = dialogues.DEPTH,
@@ -143,7 +147,7 @@ def send_many(
     Args:
         messages: Messages, or pairs of a message and its envelope (octets need one); taken one by
             one, no earlier than they are needed.
-        server: A URL or an `Endpoint`; see `connect`.
+        server: A URL or an `Endpoint`, or several; see `connect`.
         on_refusal: What to do if some recipients of a message are refused.
         depth: How many messages may be under way at continuous level.
         **options: See `ehlo.ConnectOptions`.
@@ -206,19 +210,30 @@ async def _results(
 
 
 async def open_pump(settings: Settings, end: float | None) -> Pump:
-    """Open a session, without what a user holds in hand.
+    """Open a session with the first server that can be had, without what users hold in hand.
 
     Args:
         settings: The options.
         end: When it must be open, by the adapter's clock; None for never.
 
     Returns:
-        The pump, with a Connection that is ready for a transaction.
+        The pump, with a Connection that is ready for a transaction; its link knows the settings of
+        the server that it got.
 
     Raises:
         SMTPError: See `connect`.
     """
-    pump = await _connect(settings, end)
+    failover = Failover(settings)
+    while True:
+        try:
+            return await _open_with(failover.next(), end)
+        except SMTPError as error:
+            if failover.is_over(error):
+                raise
+
+
+async def _open_with(settings: Settings, end: float | None) -> Pump:
+    pump = await dial(settings, end)
     try:
         connection = pump.link.connection
         opening = settings.opening(pump.transport.get_extra_info("sockname"))
@@ -228,20 +243,4 @@ async def open_pump(settings: Settings, end: float | None) -> Pump:
     except BaseException:
         await pump.close()
         raise
-    return pump
-
-
-async def _connect(settings: Settings, end: float | None) -> Pump:
-    endpoint = settings.endpoint
-    loop = asyncio.get_running_loop()
-    timeout = settings.timeouts.left(Phase.CONNECT, loop.time(), end)
-    pump = Pump(settings.link(loop.time), settings.timeouts, loop)
-    try:
-        async with asyncio.timeout(timeout):
-            if endpoint.path:
-                await loop.create_unix_connection(lambda: pump, endpoint.path)
-            else:
-                await loop.create_connection(lambda: pump, endpoint.host, endpoint.port)
-    except OSError as exc:
-        raise not_connected(endpoint, exc) from exc
     return pump

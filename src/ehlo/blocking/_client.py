@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ehlo.blocking._pump import Pump
     from ehlo.blocking._session import Item
     from ehlo.capabilities import Capabilities
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Servers
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ClientOptions, Progress
@@ -57,15 +57,17 @@ class Client:
     Use it as a context manager, or call `close` in the end.
 
     Args:
-        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
-        **options: See `ehlo.ClientOptions`.
+        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`; or
+            several, in order of priority: each new connection is tried with the first of them, and
+            with the next where that fails for the time being (see `connect`).
+        **options: See `ehlo.ClientOptions`; all but `sock`.
 
     Raises:
         InvalidInput: An argument is wrong.
         TypeError: There is no such option, or its value is of another type.
     """
 
-    def __init__(self, server: str | Endpoint, **options: Unpack[ClientOptions]) -> None:
+    def __init__(self, server: Servers, **options: Unpack[ClientOptions]) -> None:
         endpoint = read_server(server)
         del server  # a URL may hold a password, and tracebacks show local variables
         self._settings = ClientSettings.of(endpoint, options)

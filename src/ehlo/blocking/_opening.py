@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ehlo import dialogues
+from ehlo.blocking._dialing import dial
 from ehlo.blocking._pump import Pump
 from ehlo.blocking._session import Session, checked, source_of
 from ehlo.endpoint import read_server
-from ehlo.phase import Phase
+from ehlo.errors import SMTPError
 from ehlo.policies import OnRefusal
-from ehlo.runtime.driving import not_connected
+from ehlo.runtime.failover import Failover
 from ehlo.runtime.options import Settings
 from ehlo.sasl import require_sync
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ehlo.blocking._session import Item
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Servers
     from ehlo.envelope import Envelope
     from ehlo.message import Sendable
     from ehlo.options import ConnectOptions, Progress
@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 __all__ = ["connect", "open_pump", "send", "send_many"]
 
 
-def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Session:
+def connect(server: Servers, **options: Unpack[ConnectOptions]) -> Session:
     """Open a session: connect, greeting, EHLO, TLS and authentication as asked for.
 
     Use it as a context manager, which says QUIT and closes at the end.
 
     Args:
-        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`.
+        server: A URL such as `smtp+starttls://user:secret@smtp.example.com`, or an `Endpoint`; or
+            several, in order of priority: where one fails for the time being, before any
+            credentials were sent, the next one is tried.
         **options: See `ehlo.ConnectOptions`.
 
     Returns:
@@ -58,7 +60,7 @@ def connect(server: str | Endpoint, **options: Unpack[ConnectOptions]) -> Sessio
 
 def send(
     message: Sendable,
-    server: str | Endpoint,
+    server: Servers,
     *,
     envelope: Envelope | None = None,
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
@@ -70,7 +72,7 @@ def send(
     Args:
         message: An `ehlo.Message`, an `email.message.EmailMessage`, or octets: in memory, in an
             open binary file, as an iterable or (with `ehlo.asyncio`) async iterable of pieces.
-        server: A URL or an `Endpoint`; see `connect`.
+        server: A URL or an `Endpoint`, or several; see `connect`.
         envelope: Sender and recipients; octets need one, messages have their own.
         on_refusal: What to do if some recipients are refused.
         progress: Is told how many octets of content were sent, of how many if that is known.
@@ -98,7 +100,7 @@ def send(
 
 def send_many(
     messages: Iterable[Item],
-    server: str | Endpoint,
+    server: Servers,
     *,
     on_refusal: OnRefusal | str = OnRefusal.ABORT,
     depth: int = dialogues.DEPTH,
@@ -114,7 +116,7 @@ def send_many(
     Args:
         messages: Messages, or pairs of a message and its envelope (octets need one); taken one by
             one, no earlier than they are needed.
-        server: A URL or an `Endpoint`; see `connect`.
+        server: A URL or an `Endpoint`, or several; see `connect`.
         on_refusal: What to do if some recipients of a message are refused.
         depth: How many messages may be under way at continuous level.
         **options: See `ehlo.ConnectOptions`.
@@ -176,20 +178,31 @@ def _connect_session(settings: Settings) -> Session:
 
 
 def open_pump(settings: Settings, end: float | None) -> Pump:
-    """Open a session, without what a user holds in hand.
+    """Open a session with the first server that can be had, without what users hold in hand.
 
     Args:
         settings: The options.
         end: When it must be open, by the adapter's clock; None for never.
 
     Returns:
-        The pump, with a Connection that is ready for a transaction.
+        The pump, with a Connection that is ready for a transaction; its link knows the settings of
+        the server that it got.
 
     Raises:
         SMTPError: See `connect`.
     """
     require_sync(settings.credentials)
-    sock = _connect(settings, end)
+    failover = Failover(settings)
+    while True:
+        try:
+            return _open_with(failover.next(), end)
+        except SMTPError as error:
+            if failover.is_over(error):
+                raise
+
+
+def _open_with(settings: Settings, end: float | None) -> Pump:
+    sock = dial(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:
         connection = pump.link.connection
@@ -199,48 +212,3 @@ def open_pump(settings: Settings, end: float | None) -> Pump:
         pump.close()
         raise
     return pump
-
-
-def _connect(settings: Settings, end: float | None) -> socket.socket:
-    endpoint = settings.endpoint
-    timeout = settings.timeouts.left(Phase.CONNECT, time.monotonic(), end)
-    try:
-        if endpoint.path:
-            return _connect_unix(endpoint.path, timeout)
-        sock = _connect_tcp(endpoint, timeout)
-    except OSError as exc:
-        raise not_connected(endpoint, exc) from exc
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
-def _connect_tcp(endpoint: Endpoint, timeout: float | None) -> socket.socket:
-    """Try one address after the other; the time allowed is for all of them."""
-    end = None if timeout is None else time.monotonic() + timeout
-    trouble = OSError("the host name has no address")
-    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(None if end is None else max(end - time.monotonic(), 0.001))
-            sock.connect(address)
-        except OSError as exc:
-            sock.close()
-            trouble = exc
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise trouble
-
-
-def _connect_unix(path: str, timeout: float | None) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock

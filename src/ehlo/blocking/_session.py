@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ehlo import commands, dialogues
 from ehlo.address import Address
-from ehlo.content import Octets, Stream
+from ehlo.content import Octets
 from ehlo.envelope import Recipient
 from ehlo.parameters import NO_MAIL_OPTIONS
 from ehlo.policies import OnRefusal
@@ -49,7 +49,7 @@ def source_of(messages: Iterable[Item]) -> dialogues.Source[Item]:
 def checked(transaction: dialogues.Transaction) -> dialogues.Transaction:
     """Refuse content that only an event loop can read, before an octet of it is asked for."""
     content = transaction.content
-    if isinstance(content, Stream) and content.is_async:
+    if not isinstance(content, Octets) and content.is_async:
         raise TypeError(_NOT_HERE)
     return transaction
 

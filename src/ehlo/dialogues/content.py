@@ -19,7 +19,7 @@ from ehlo.wire import PIECE, ContentEncoder, Framing, encode_whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ehlo.content import Content, Piece
+    from ehlo.content import Piece, Stream
     from ehlo.dialogues.needs import Dialogue
     from ehlo.dialogues.sources import Source
     from ehlo.protocol import Connection
@@ -54,7 +54,7 @@ class ContentSender:
     def __init__(  # noqa: PLR0913 - all that is known of the content
         self,
         connection: Connection,
-        content: Content,
+        content: Octets | Stream,
         framing: Framing,
         size: int | None,
         *,
@@ -240,8 +240,11 @@ class ContentSender:
             return None
         return piece if isinstance(self._content, Octets) else self._checked(piece)
 
-    def _checked(self, piece: object) -> bytes:
+    def _checked(self, piece: object) -> Piece:
         """Look at a piece of what could not be looked at beforehand."""
+        if self._line_ends is LineEnds.CRLF and isinstance(piece, bytes):
+            self._check_size(len(piece))
+            return piece  # made here
         if not isinstance(piece, bytes | bytearray | memoryview):
             msg = f"content is made of octets, not of {type(piece).__name__}"
             raise TypeError(msg)
@@ -251,14 +254,17 @@ class ContentSender:
         is_text = self._framing is not Framing.BINARY and not self._content.not_text
         if is_text and (why := self._check.feed(octets)):
             raise InvalidInput(f"{why}; it was not sent", phase=Phase.CONTENT)
-        most = self._connection.capabilities.size
-        if most is not None and self._read + len(octets) > most:
-            msg = f"the content has more than the {most} octets that the server takes"
-            raise CapabilityMissing(msg, capability="SIZE", phase=Phase.CONTENT)
+        self._check_size(len(octets))
         if not (self._allows_eight_bit or octets.isascii()):
             msg = "the server does not offer 8BITMIME, which is needed for octets above 127"
             raise CapabilityMissing(msg, capability="8BITMIME", phase=Phase.CONTENT)
         return octets
+
+    def _check_size(self, octets: int) -> None:
+        most = self._connection.capabilities.size
+        if most is not None and self._read + octets > most:
+            msg = f"the content has more than the {most} octets that the server takes"
+            raise CapabilityMissing(msg, capability="SIZE", phase=Phase.CONTENT)
 
 
 def send_at_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from ehlo.content import Stream
+from ehlo.content import Octets
 from ehlo.dialogues.delivery import Delivery
 from ehlo.dialogues.sources import CallersError, unreadable
 from ehlo.errors import CapabilityMissing, RecipientsRefused, SMTPError
@@ -124,7 +124,7 @@ class Parts:
     """
 
     def __init__(self, transaction: Transaction) -> None:
-        if isinstance(transaction.content, Stream) and not transaction.content.is_repeatable:
+        if not (isinstance(transaction.content, Octets) or transaction.content.is_repeatable):
             msg = "the recipients take several transactions; the content can be read only once"
             raise CapabilityMissing(msg, capability="LIMITS", phase=Phase.MAIL)
         self._transaction = transaction

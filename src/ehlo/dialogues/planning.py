@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ehlo.commands import Body, Mail, Rcpt
-from ehlo.content import LineEnds, Octets
+from ehlo.content import Form, Formed, LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
 from ehlo.parameters import check_limits, needs
 from ehlo.phase import Phase
@@ -13,7 +13,7 @@ from ehlo.wire import PIECE, Framing, line_ends_of, wire_size
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
-    from ehlo.content import Content
+    from ehlo.content import Stream
     from ehlo.dialogues.transaction import Transaction
     from ehlo.envelope import Envelope
     from ehlo.protocol import Connection
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
         line_ends: What is known of its line ends.
     """
 
-    content: Content
+    content: Octets | Stream
     mail: Mail
     rcpts: list[Rcpt]
     framing: Framing
@@ -79,12 +79,13 @@ class Plan(NamedTuple):
         """
         offered, envelope = connection.capabilities, transaction.envelope
         content, body = transaction.content, transaction.body
+        if isinstance(content, Formed):
+            content = content.write(_form(content, offered, envelope, body))
         # ASCII text, as nearly always: there is nothing to fit to the server, or to declare.
         is_plain = content.is_eight_bit is False and body is None and not content.not_text
         if is_plain:
             framing = Framing.BDAT if offered.chunking else Framing.DATA
         else:
-            content = _fit(content, offered)
             framing = _framing(offered, content, body)
         size, line_ends = _size(content, framing)
         if size is not None and offered.size is not None:
@@ -92,7 +93,7 @@ class Plan(NamedTuple):
         sender, recipients, utf8 = envelope.sender, envelope.recipients, False
         is_ascii = not envelope.needs_smtputf8
         if content.has_utf8_header or not is_ascii:
-            utf8 = _wants_smtputf8(offered, envelope, content)
+            utf8 = _wants_smtputf8(offered, envelope, content.has_utf8_header)
         if envelope.has_options:
             _check_options(connection, envelope)
         if not (utf8 or is_ascii):
@@ -105,14 +106,24 @@ class Plan(NamedTuple):
         return cls(content, mail, rcpts, framing, size, line_ends)
 
 
-def _fit(content: Content, offered: Capabilities) -> Content:
-    """Return content in the form that fits the server, if there is more than one."""
-    if not content.is_eight_bit or offered.eight_bit_mime or not isinstance(content, Octets):
-        return content
-    return content if content.seven_bit is None else content.seven_bit()
+def _form(
+    content: Formed, offered: Capabilities, envelope: Envelope, declared: Body | None
+) -> Form:
+    """Return the form that asks for as much as the content may and the server takes."""
+    if content.needs_eight_bit:
+        require(offered, "8BITMIME", "a message within the message that has octets above 127")
+    needs_smtputf8 = content.needs_smtputf8
+    is_international = needs_smtputf8 or envelope.needs_smtputf8
+    smtputf8 = is_international and _wants_smtputf8(offered, envelope, needs_smtputf8)
+    most = content.most if declared is None else declared
+    if most is Body.BINARY_MIME and offered.binary_mime:
+        return Form(Body.BINARY_MIME, smtputf8)
+    if most is not Body.SEVEN_BIT and offered.eight_bit_mime:
+        return Form(Body.EIGHT_BIT_MIME, smtputf8)
+    return Form(Body.SEVEN_BIT, smtputf8)
 
 
-def _framing(offered: Capabilities, content: Content, body: Body | None) -> Framing:
+def _framing(offered: Capabilities, content: Octets | Stream, body: Body | None) -> Framing:
     why = content.not_text
     if why or body is Body.BINARY_MIME:
         if offered.binary_mime:
@@ -126,11 +137,11 @@ def _framing(offered: Capabilities, content: Content, body: Body | None) -> Fram
     return Framing.BDAT if offered.chunking else Framing.DATA
 
 
-def _size(content: Content, framing: Framing) -> tuple[int | None, LineEnds]:
+def _size(content: Octets | Stream, framing: Framing) -> tuple[int | None, LineEnds]:
     """Return the octets of content on the wire, and what is known of its line ends."""
     if not isinstance(content, Octets):
         size = content.octets if framing is Framing.BINARY else content.size
-        return size, LineEnds.ANY
+        return size, content.line_ends
     octets, line_ends = content.octets, content.line_ends
     if framing is Framing.BINARY:
         return len(octets), line_ends
@@ -146,7 +157,7 @@ def _check_size(limit: int, size: int) -> None:
 
 
 def _body(
-    offered: Capabilities, content: Content, body: Body | None, framing: Framing
+    offered: Capabilities, content: Octets | Stream, body: Body | None, framing: Framing
 ) -> Body | None:
     """Return how the content is declared; content that was not read yet may be anything."""
     if framing is Framing.BINARY or content.not_text:
@@ -160,12 +171,12 @@ def _body(
     return body if offered.eight_bit_mime else None
 
 
-def _wants_smtputf8(offered: Capabilities, envelope: Envelope, content: Content) -> bool:
+def _wants_smtputf8(offered: Capabilities, envelope: Envelope, has_utf8_header: bool) -> bool:  # noqa: FBT001 - private
     """Return whether to ask for SMTPUTF8, for a message that has something to do with it.
 
     A domain alone has another form (A-labels), which serves where SMTPUTF8 is not offered.
     """
-    if not (content.has_utf8_header or offered.smtputf8 or _has_utf8_local_part(envelope)):
+    if not (has_utf8_header or offered.smtputf8 or _has_utf8_local_part(envelope)):
         return False
     require(offered, "SMTPUTF8", "an address or a header that is not ASCII")
     return True

@@ -9,27 +9,37 @@ from typing import Final, NamedTuple
 
 from ehlo.message.octets import has_long_line
 
-__all__ = ["Body", "base64_body", "crlf", "seven_bit_body", "text_body"]
+__all__ = [
+    "BASE64_BLOCK",
+    "Encoded",
+    "base64_lines",
+    "base64_size",
+    "crlf",
+    "text_body",
+    "why_not_lines",
+]
 
 # 720 lines of 57 octets: a block that stays in the cache while C encodes, cuts and joins it.
 _LINES: Final = 720
 _BLOCK: Final = _LINES * 57
+BASE64_BLOCK: Final = 2 * _BLOCK
+"""Octets to encode at a time: the outcome is a little less than 128 KiB."""
 _LINE: Final = 76
 _CUT: Final = struct.Struct("76s" * _LINES)
 # The standard library escapes white space at the end of a line after it has measured the line.
 _OVERLONG: Final = re.compile(rb"^([^\r\n]{74,75})(=20|=09)(?=\r\n)", re.MULTILINE)
 
 
-class Body(NamedTuple):
+class Encoded(NamedTuple):
     """An encoded body.
 
     Attributes:
         encoding: What Content-Transfer-Encoding says.
-        chunks: The octets, in pieces to be joined. Lines end with CRLF.
+        octets: The body. Lines end with CRLF.
     """
 
     encoding: str
-    chunks: list[bytes]
+    octets: bytes
 
 
 def crlf(octets: bytes) -> bytes:
@@ -37,51 +47,63 @@ def crlf(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
-def text_body(text: str) -> Body:
+def text_body(text: str, *, eight_bit: bool = False) -> Encoded:
     """Encode a text as UTF-8.
 
     Args:
         text: The text; its last line need not be ended.
+        eight_bit: Whether octets above 127 may stay as they are.
 
     Returns:
-        The text as it is if it is ASCII in lines of at most 998 octets, otherwise in
+        The text as it is if that may be, in lines of at most 998 octets, otherwise in
         quoted-printable or base64, whichever is smaller. Every line is ended.
     """
     octets = crlf(text.encode())
     if octets and not octets.endswith(b"\n"):
         octets += b"\r\n"
-    return seven_bit_body(octets) or _shorter(octets)
+    if not why_not_lines(octets, eight_bit=eight_bit):
+        return Encoded("7bit" if octets.isascii() else "8bit", octets)
+    return _shorter(octets)
 
 
-def seven_bit_body(octets: bytes) -> Body | None:
-    """Leave octets as they are, if they are lines of ASCII.
+def why_not_lines(octets: bytes, *, eight_bit: bool) -> str:
+    """Say why octets cannot travel as they are.
 
     Args:
         octets: Octets with CRLF line ends.
+        eight_bit: Whether octets above 127 may.
 
     Returns:
-        The body; None if it needs an encoding.
+        The reason in words; empty if they can.
     """
-    if octets.isascii() and b"\0" not in octets and not has_long_line(octets):
-        return Body("7bit", [octets])
-    return None
+    if not (eight_bit or octets.isascii()):
+        return "is not ASCII"
+    if b"\0" in octets:
+        return "holds a NUL"
+    return "has lines of more than 998 octets" if has_long_line(octets) else ""
 
 
-def _shorter(octets: bytes) -> Body:
+def _shorter(octets: bytes) -> Encoded:
     quoted = b2a_qp(octets)
-    if len(quoted) > -(-len(octets) // 3) * 4 + -(-len(octets) // 57) * len(b"\r\n"):
-        return base64_body(octets)
-    return Body("quoted-printable", [_OVERLONG.sub(rb"\1=\r\n\2", quoted)])
+    if len(quoted) > base64_size(len(octets)):
+        return Encoded("base64", base64_lines(octets))
+    return Encoded("quoted-printable", _OVERLONG.sub(rb"\1=\r\n\2", quoted))
 
 
-def base64_body(content: bytes) -> Body:
+def base64_size(octets: int) -> int:
+    """Return how many octets the base64 lines of so many octets have, line ends included."""
+    characters = -(-octets // 3) * 4
+    return characters + 2 * -(-characters // _LINE)
+
+
+def base64_lines(content: bytes | memoryview) -> bytes:
     """Encode octets in base64, in lines of 76 characters (RFC 2045 section 6.8).
 
     Args:
-        content: The octets.
+        content: The octets. If others follow, their number is a multiple of 57.
 
     Returns:
-        The body; every line is ended.
+        The lines; each is ended.
     """
     view = memoryview(content)
     whole = len(view) - len(view) % _BLOCK
@@ -92,4 +114,4 @@ def base64_body(content: bytes) -> Body:
     rest = b2a_base64(view[whole:], newline=False)  # fewer than 720 lines
     if rest:
         blocks.append(b"\r\n".join(rest[i : i + _LINE] for i in range(0, len(rest), _LINE)))
-    return Body("base64", [b"\r\n".join((*blocks, b"")) if blocks else b""])
+    return b"\r\n".join((*blocks, b"")) if blocks else b""

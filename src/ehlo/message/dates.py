@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from ehlo.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["check_date", "format_date"]
 
@@ -31,9 +28,12 @@ def check_date(date: datetime) -> timedelta:
         Its offset from UTC.
 
     Raises:
+        TypeError: It is no datetime.
         InvalidInput: It has no offset (it is naive), an offset that is not in whole minutes, or
             lies before the year 1900.
     """
+    if not isinstance(date, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a date is a datetime, not {type(date).__name__}")
     offset = date.utcoffset()
     if offset is None:
         raise InvalidInput("the date has no UTC offset: use datetime.now().astimezone()")

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from ehlo.address import Address, Mailbox, MailboxLike
 from ehlo.errors import InvalidInput
+from ehlo.message.group import Group
 from ehlo.message.headers import FIELD_NAME_MAX, addresses, identifiers, unstructured
 from ehlo.message.mailboxes import parse_mailboxes
 from ehlo.text import refuse_control_characters, require_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Collection, Iterable, Iterator
+
+    from ehlo.message.group import Entry
 
 __all__ = [
     "FIELD_NAME",
-    "check_message_id",
+    "EntryLike",
+    "check_authors",
+    "entries",
     "extra_field",
     "extra_fields",
+    "holds_mailboxes",
     "is_taken_literally",
     "mailboxes",
+    "members",
 ]
 
 FIELD_NAME: Final = re.compile(rf"[!-9;-~]{{1,{FIELD_NAME_MAX}}}")
@@ -34,8 +41,9 @@ _OWN: Final = {
 }
 _OWN_PREFIXES: Final = ("content-", "resent-")
 _ONCE: Final = {"in-reply-to", "references"}  # RFC 5322 section 3.6
-_MESSAGE_ID_MAX: Final = 900  # characters, so that its line stays below 998
-_MESSAGE_ID: Final = re.compile(r"<[!-;=?A-~]++@[!-;=?A-~]++>")
+
+EntryLike = MailboxLike | Group
+"""What a parameter for one mailbox or group takes."""
 
 
 def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]:
@@ -63,6 +71,59 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
             return tuple(Mailbox.of(item) for item in value)
 
 
+def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
+    """Return the mailboxes and groups of a value that is one, or holds some.
+
+    Args:
+        value: As for `mailboxes`, and groups.
+
+    Returns:
+        The mailboxes and groups.
+
+    Raises:
+        InvalidAddress: As for `mailboxes`.
+        InvalidInput: As for `mailboxes`.
+        TypeError: As for `mailboxes`.
+    """
+    if isinstance(value, Group):
+        return (value,)
+    if isinstance(value, str | Address | Mailbox):
+        return (Mailbox.of(value),)
+    if value is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise TypeError("mailboxes are none by being left out, or by (), not by None")
+    items = tuple(value)
+    if not any(isinstance(item, Group) for item in items):
+        # a tuple may be a pair
+        found = items if isinstance(value, tuple) else list(items)
+        return mailboxes(cast("Iterable[MailboxLike]", found))
+    return tuple(item if isinstance(item, Group) else Mailbox.of(item) for item in items)
+
+
+def members(found: Iterable[Entry]) -> Iterator[Mailbox]:
+    """Go through all mailboxes, those in groups included."""
+    for entry in found:
+        if isinstance(entry, Group):
+            yield from entry.mailboxes
+        else:
+            yield entry
+
+
+def check_authors(authors: tuple[Mailbox, ...], sender: Mailbox | None) -> None:
+    """Refuse a message of nobody, and one of several without a sender (RFC 5322 section 3.6.2).
+
+    Args:
+        authors: The authors.
+        sender: The sender.
+
+    Raises:
+        InvalidInput: See above.
+    """
+    if not authors:
+        raise InvalidInput("a message needs an author")
+    if len(authors) > 1 and sender is None:
+        raise InvalidInput("several authors need a sender (RFC 5322 section 3.6.2)")
+
+
 def _pair(name: str, address: str | Address) -> Mailbox:
     mailbox = Mailbox.of((name, address))
     if name != mailbox.address.spec and _is_address(name):
@@ -80,33 +141,14 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def check_message_id(message_id: str) -> str:
-    """Return a Message-ID as it stands in the header.
-
-    Args:
-        message_id: The identifier, with or without its angle brackets.
-
-    Returns:
-        The identifier in angle brackets.
-
-    Raises:
-        InvalidInput: It is not printable ASCII with one @ in it and something on both its sides.
-        TypeError: It is no text.
-    """
-    text = require_str("a Message-ID", message_id)
-    bracketed = text if text.startswith("<") else f"<{text}>"
-    if len(bracketed) > _MESSAGE_ID_MAX or not _MESSAGE_ID.fullmatch(bracketed):
-        raise InvalidInput(f"not a Message-ID: {text[:_MESSAGE_ID_MAX]!r}")
-    return bracketed
-
-
 def extra_fields(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
+    headers: Mapping[str, str] | Iterable[tuple[str, str]], written: Collection[str] = ()
 ) -> tuple[tuple[str, str], ...]:
     """Check fields that a caller adds to a message.
 
     Args:
         headers: Their names and values.
+        written: Fields that the message writes already, in lower case.
 
     Returns:
         The same, as pairs.
@@ -122,6 +164,8 @@ def extra_fields(
         _check_name(name)
         refuse_control_characters(f"the field {name}", require_str(f"the field {name}", value))
         extra_field(name, value)  # raises what it would raise when the message is written
+        if name.lower() in written:
+            raise InvalidInput(f"the field {name} is given twice: as a parameter, and in headers=")
     once = [name.lower() for name, _ in pairs if name.lower() in _ONCE]
     if len(once) != len(set(once)):
         raise InvalidInput("In-Reply-To and References may stand only once (RFC 5322 section 3.6)")
@@ -135,12 +179,13 @@ def _check_name(name: str) -> None:
         raise InvalidInput(f"the field {name} is none that can be added to a message")
 
 
-def extra_field(name: str, value: str) -> str:
+def extra_field(name: str, value: str, *, utf8: bool = False) -> str:
     """Write a field that a caller added.
 
     Args:
         name: The field's name.
         value: Its value.
+        utf8: Whether the header may be UTF-8.
 
     Returns:
         The field, ended by CRLF.
@@ -148,7 +193,8 @@ def extra_field(name: str, value: str) -> str:
     Raises:
         InvalidInput: The field's value has a form (mailboxes, identifiers), and not this one.
     """
-    return _writer(name.lower())(name, value)
+    writer = _writer(name.lower())
+    return identifiers(name, value) if writer is None else writer(name, value, utf8=utf8)
 
 
 def is_taken_literally(name: str) -> bool:
@@ -160,29 +206,46 @@ def is_taken_literally(name: str) -> bool:
     Returns:
         True for identifiers and links: References, List-Unsubscribe and their like.
     """
-    return name.lower() == "message-id" or _writer(name.lower()) is identifiers
+    return name.lower() == "message-id" or _writer(name.lower()) is None
 
 
-def _writer(name: str) -> Callable[[str, str], str]:
-    return identifiers if name.startswith("list-") else _WRITERS.get(name, unstructured)
+def holds_mailboxes(name: str) -> bool:
+    """Return whether a field that a caller adds is a list of mailboxes.
+
+    Args:
+        name: The field's name, in any case.
+
+    Returns:
+        True for Errors-To, Mail-Followup-To and their like.
+    """
+    return _writer(name.lower()) is _address_field
 
 
-def _address_field(name: str, value: str) -> str:
-    found = parse_mailboxes(value)
+class _Writer(Protocol):
+    def __call__(self, name: str, text: str, *, utf8: bool) -> str: ...
+
+
+def _writer(name: str) -> _Writer | None:
+    """Return what writes a field; None for one that is taken literally."""
+    return None if name.startswith("list-") else _WRITERS.get(name, unstructured)
+
+
+def _address_field(name: str, text: str, *, utf8: bool) -> str:
+    found = parse_mailboxes(text)
     if not found:
         raise InvalidInput(f"the field {name} holds no mailbox")
-    return addresses(name, found)
+    return addresses(name, found, utf8=utf8)
 
 
-_WRITERS: Final = {
+_WRITERS: Final[dict[str, _Writer | None]] = {
     "disposition-notification-to": _address_field,
     "errors-to": _address_field,
     "mail-followup-to": _address_field,
     "mail-reply-to": _address_field,
     "return-receipt-to": _address_field,
-    "auto-submitted": identifiers,
-    "in-reply-to": identifiers,
-    "received": identifiers,
-    "references": identifiers,
+    "auto-submitted": None,
+    "in-reply-to": None,
+    "received": None,
+    "references": None,
 }
-"""Fields whose values are no mere text; all others are unstructured."""
+"""Fields whose values are no mere text (None: readers take them literally); all others are."""

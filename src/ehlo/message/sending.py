@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
-from ehlo.content import LineEnds, Octets
+from ehlo.content import Formed
 from ehlo.errors import InvalidInput
 from ehlo.message.message import Message
 from ehlo.message.octets import looked_at, message_id_of
-from ehlo.message.streams import Readable, stream
-from ehlo.message.writing import new_message_id, write_message
+from ehlo.message.sealed import Sealed, sealed_content
+from ehlo.message.streams import stream
+from ehlo.message.writing import Stamps, Writing
 
 if TYPE_CHECKING:
     import email.message
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
 
     from ehlo.content import Content
     from ehlo.envelope import Envelope
+    from ehlo.message.sources import Readable
 
 __all__ = ["Outgoing", "Sendable", "prepare"]
 
 Pieces: TypeAlias = "Readable | Iterable[bytes] | AsyncIterable[bytes]"
 """Octets that are read while they are sent."""
 Sendable: TypeAlias = (
-    "Message | email.message.Message[Any, Any] | bytes | bytearray | memoryview | Pieces"
+    "Message | Sealed | email.message.Message[Any, Any] | bytes | bytearray | memoryview | Pieces"
 )
-"""What can be sent: a `Message`, one of the standard library, or the octets of one: in memory, in a
-binary file that is open, or as an iterable or async iterable of pieces."""
+"""What can be sent: a `Message`, one of the standard library, a `Sealed` one, or the octets of one:
+in memory, in a binary file that is open, or as an iterable or async iterable of pieces."""
 
 
 class Outgoing(NamedTuple):
@@ -80,14 +82,17 @@ def prepare(
         return _octets(message, envelope)
     if isinstance(message, Message):
         return _built(message, envelope, now, make_id)
+    if isinstance(message, Sealed):
+        inner = prepare(message.message, envelope, now=now, make_id=make_id)
+        return inner._replace(content=sealed_content(inner.content, message.seals))
     if isinstance(message, bytearray | memoryview):
         return _octets(bytes(message), envelope)
     if _is_email(message):
         # brings in the email package, which the caller has loaded already
         from ehlo.message import stdlib  # noqa: PLC0415
 
-        written = stdlib.serialised(message, envelope, now=now, make_id=make_id)
-        return _octets(written.octets, written.envelope, written.seven_bit)
+        content, found, message_id = stdlib.serialised(message, envelope, now=now, make_id=make_id)
+        return Outgoing(found, content, message_id)
     return _stream(message, envelope)
 
 
@@ -103,20 +108,28 @@ def _built(
     make_id: Callable[[], str],
 ) -> Outgoing:
     envelope = envelope or message.envelope()
-    message_id = message.message_id or new_message_id(message.from_[0].address, make_id)
-    content = write_message(
-        message, date=message.date or now(), message_id=message_id, make_id=make_id
+    stamps = Stamps.of(message, now, make_id)
+    write = Writing(message, stamps, make_id).write
+    needs_smtputf8 = message.needs_smtputf8
+    files = message.files
+    if not files:
+        return Outgoing(
+            envelope, Formed(write, message.transfer, needs_smtputf8), stamps.message_id
+        )
+    sources = [file.source for file in files if not isinstance(file.source, bytes)]
+    content = Formed(
+        write,
+        message.transfer,
+        needs_smtputf8,
+        needs_eight_bit=any(file.needs_eight_bit for file in files),
+        is_repeatable=all(source.is_repeatable for source in sources),
+        is_async=any(source.is_async for source in sources),
     )
-    return Outgoing(envelope, Octets(content, line_ends=LineEnds.CRLF), message_id)
+    return Outgoing(envelope, content, stamps.message_id)
 
 
-def _octets(
-    octets: bytes, envelope: Envelope | None, seven_bit: Callable[[], bytes] | None = None
-) -> Outgoing:
-    content = looked_at(octets)
-    if seven_bit is not None:
-        content = content._replace(seven_bit=lambda: looked_at(seven_bit()))
-    return Outgoing(_required(envelope), content, message_id_of(octets))
+def _octets(octets: bytes, envelope: Envelope | None) -> Outgoing:
+    return Outgoing(_required(envelope), looked_at(octets), message_id_of(octets))
 
 
 def _stream(message: object, envelope: Envelope | None) -> Outgoing:

@@ -19,6 +19,8 @@ from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
+from ehlo.commands import Body
+from ehlo.content import Formed, Octets
 from ehlo.errors import InvalidAddress, InvalidInput
 from ehlo.message.bodies import crlf
 from ehlo.message.dates import format_date
@@ -31,10 +33,10 @@ from ehlo.message.header_source import (
     readable,
     unfolded,
 )
-from ehlo.message.headers import LINE_MAX, address_groups, identifiers
-from ehlo.message.mailboxes import parse_groups
-from ehlo.message.octets import LINE_OCTETS_MAX
-from ehlo.message.writing import new_identifier, new_message_id
+from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstructured
+from ehlo.message.identifiers import new_identifier, new_message_id
+from ehlo.message.mailboxes import parse_groups, parse_mailboxes
+from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,9 +44,10 @@ if TYPE_CHECKING:
     from email.message import Message as EmailMessage
     from email.policy import Policy
 
+    from ehlo.content import Form
     from ehlo.envelope import Envelope
 
-__all__ = ["Serialised", "serialised"]
+__all__ = ["Serialised", "as_it_is", "serialised"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 
@@ -52,6 +55,8 @@ _ADDRESS_FIELDS: Final = {
     *("bcc", "cc", "from", "reply-to", "sender", "to"),
     *("resent-cc", "resent-from", "resent-reply-to", "resent-sender", "resent-to"),
 }
+_WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a name before it
+_HIDDEN: Final = {"bcc", "resent-bcc"}
 _NEVER_SENT: Final = ("Bcc", "Resent-Bcc")
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
@@ -65,17 +70,17 @@ _TROUBLE: Final = (
 
 
 class Serialised(NamedTuple):
-    """A message of the standard library, written.
+    """A message of the standard library, ready to be written.
 
     Attributes:
-        octets: The message.
-        seven_bit: Writes it in 7-bit form; None where it is in that form already.
+        content: Its octets, or what writes them for the server they go to.
         envelope: Sender and recipients.
+        message_id: Its Message-ID; None if it cannot be read.
     """
 
-    octets: bytes
-    seven_bit: Callable[[], bytes] | None
+    content: Octets | Formed
     envelope: Envelope
+    message_id: str | None
 
 
 def serialised(
@@ -94,8 +99,9 @@ def serialised(
         make_id: Makes identifiers; asked if there is no Message-ID, or no boundary.
 
     Returns:
-        The octets, without Bcc and Resent-Bcc, with CRLF and in 7-bit form unless a part holds
-        octets whose charset is not known, and the envelope.
+        The content, without Bcc and Resent-Bcc, with CRLF and in 7-bit form unless a part holds
+        octets whose charset is not known, or an address cannot be written in ASCII; and the
+        envelope.
 
     Raises:
         InvalidAddress: The envelope is to be taken from a header that holds no address where one
@@ -110,7 +116,8 @@ def serialised(
         found = envelope or envelope_of(fields)
         clone = _copied(message, make_id)
         _complete(clone, fields, found, now, make_id)
-        return Serialised(*_written(clone), found)
+        content, octets = _content(clone, fields)
+        return Serialised(content, found, message_id_of(octets))
     except InvalidInput:
         raise
     except _TROUBLE as exc:
@@ -157,11 +164,35 @@ def _complete(
         clone.set_raw("Message-ID", new_message_id(author, make_id))
 
 
-def _written(clone: AnyMessage) -> tuple[bytes, Callable[[], bytes] | None]:
+def _content(clone: AnyMessage, fields: Fields) -> tuple[Octets | Formed, bytes]:
+    """Return the content of a message, and its octets in one of their forms."""
+    if _needs_smtputf8(fields):
+        octets = _generated(clone, "7bit", utf8=True)
+        return Formed(lambda _: looked_at(octets), needs_smtputf8=True), octets
     try:
-        return _generated(clone, "7bit"), None
+        octets = _generated(clone, "7bit")
     except UnicodeEncodeError:  # octets of no known charset are left as they are
-        return _generated(clone, "8bit"), partial(_in_base64, clone)
+        octets = _generated(clone, "8bit")
+        return Formed(partial(_either, clone, octets)), octets
+    return looked_at(octets), octets
+
+
+def _either(clone: AnyMessage, octets: bytes, form: Form) -> Octets:
+    return looked_at(_in_base64(clone) if form.body is Body.SEVEN_BIT else octets)
+
+
+def _needs_smtputf8(fields: Fields) -> bool:
+    """Tell whether an address in the header cannot be written in ASCII."""
+    for name, source in fields:
+        if source.isascii() or name not in _ADDRESS_FIELDS or name in _HIDDEN:
+            continue
+        try:
+            found = parse_mailboxes(readable(name, source))
+        except InvalidAddress:
+            continue  # the package writes it
+        if any(mailbox.address.needs_smtputf8 for mailbox in found):
+            return True
+    return False
 
 
 def _in_base64(clone: AnyMessage) -> bytes:
@@ -176,7 +207,7 @@ def _in_base64(clone: AnyMessage) -> bytes:
     return _generated(clone, "7bit")
 
 
-def _generated(clone: AnyMessage, transfer: str) -> bytes:
+def _generated(clone: AnyMessage, transfer: str, *, utf8: bool = False) -> bytes:
     policy: Any = clone.policy.clone(
         linesep="\r\n",
         cte_type=transfer,
@@ -185,9 +216,10 @@ def _generated(clone: AnyMessage, transfer: str) -> bytes:
         raise_on_defect=False,
     )
     if hasattr(policy, "utf8"):
-        policy = policy.clone(utf8=False)
+        policy = policy.clone(utf8=utf8)
     buffer = BytesIO()
-    _Generator(buffer, mangle_from_=False, policy=policy).flatten(clone)
+    kind = _Utf8Generator if utf8 else _Generator
+    kind(buffer, mangle_from_=False, policy=policy).flatten(clone)
     octets = buffer.getvalue()
     lines = octets.count(b"\r\n")  # a payload that is not what its type says is passed through
     return octets if octets.count(b"\n") == octets.count(b"\r") == lines else crlf(octets)
@@ -196,10 +228,12 @@ def _generated(clone: AnyMessage, transfer: str) -> bytes:
 class _Generator(BytesGenerator):
     """The package's generator with two of its methods replaced: safer, and many times faster."""
 
+    utf8 = False  # of the class: the generator makes others of its kind, for parts
+
     def _write_headers(self, msg: AnyMessage) -> None:
         policy: Any = self.policy
         for name, value in msg.raw_items():
-            self.write(_field(policy, name, value))
+            self.write(_field(policy, name, value, utf8=self.utf8))
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
@@ -207,7 +241,25 @@ class _Generator(BytesGenerator):
         self.write(lines.replace("\n", "\r\n"))
 
 
-def _field(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see _source
+class _Utf8Generator(_Generator):
+    """The same, for a header in UTF-8 (RFC 6532)."""
+
+    utf8 = True
+
+
+def as_it_is(message: AnyMessage) -> bytes:
+    """Write a message that is part of another one; what has a source is as its source.
+
+    Args:
+        message: The message; it is not changed.
+
+    Returns:
+        Its octets, lines ended by CRLF.
+    """
+    return _generated(copy.deepcopy(message), "8bit")  # a copy: boundaries are given to it
+
+
+def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _source
     if not FIELD_NAME.fullmatch(name):
         raise InvalidInput(f"not the name of a header field: {name!r}")
     source = _source(value)
@@ -215,13 +267,25 @@ def _field(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see 
     unfolded(name, source)
     if _is_short(name, source) and not (is_decoded and _ENCODED in source):
         return f"{name}: {source}\r\n"
+    # The package encodes what is longer than a line, and so breaks links, identifiers, signatures.
     if is_decoded and source.isascii() and is_taken_literally(name):
-        # The package would encode whatever is longer than a line, and so break links.
         return identifiers(name, source)
     written = None
     if name.lower() in _ADDRESS_FIELDS:
-        written = _address_field(name, source, as_source=source.isascii() and not is_decoded)
+        as_source = source.isascii() and not is_decoded
+        written = _address_field(name, source, as_source=as_source, utf8=utf8)
+    elif source.isascii() and not is_decoded:
+        written = _as_source(name, source)
+    elif source.isascii() and max(map(len, source.split()), default=0) > _WORD_MAX:
+        written = unstructured(name, source)
     return written or _folded(policy, name, value)
+
+
+def _as_source(name: str, source: str) -> str | None:
+    """Write a field as its source has it; None if a line of it is too long."""
+    lines = _LINE_END.split(f"{name}: {source}")
+    longest = max(map(len, lines))
+    return "\r\n".join((*lines, "")) if longest <= LINE_OCTETS_MAX else None
 
 
 def _is_short(name: str, source: str) -> bool:
@@ -236,7 +300,7 @@ def _folded(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see
     return folded
 
 
-def _address_field(name: str, source: str, *, as_source: bool) -> str | None:
+def _address_field(name: str, source: str, *, as_source: bool, utf8: bool) -> str | None:
     """Write a field of mailboxes; None leaves it to the package.
 
     Source that fits its lines stays as it is; so does what our grammar does not know.
@@ -249,5 +313,6 @@ def _address_field(name: str, source: str, *, as_source: bool) -> str | None:
         except InvalidAddress:
             groups = ()
         if groups:
-            return address_groups(name, groups, as_source=as_source)
+            field = address_groups(name, groups, as_source=as_source, utf8=utf8)
+            return field.encode().decode("ascii", "surrogateescape")  # as the generator has them
     return "\r\n".join((*lines, "")) if longest <= LINE_OCTETS_MAX else None

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from weakref import WeakSet
 
-from ehlo.content import Stream
+from ehlo.content import Octets, Stream
+from ehlo.errors import InvalidInput
 from ehlo.message.octets import TextCheck, has_utf8_header, looked_at, message_id_of
+from ehlo.message.sources import Readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ehlo.content import Content, Piece
+    from ehlo.content import Piece
 
-__all__ = ["Readable", "stream"]
+__all__ = ["stream"]
 
 _READ: Final = 131_072
 _SMALL: Final = 131_072  # octets of a file that are rather kept in memory
 _HEADER: Final = 65_536  # how much of a file is kept to look at its header
-
-
-@runtime_checkable
-class Readable(Protocol):
-    """A binary file that is open for reading."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next octets, `size` at the most; none at the end."""
-        ...
 
 
 class _Seekable(Readable, Protocol):
@@ -36,12 +31,12 @@ class _Seekable(Readable, Protocol):
     def seek(self, offset: int, /) -> int: ...
 
 
-def stream(source: object) -> tuple[Content, str | None]:
+def stream(source: object) -> tuple[Octets | Stream, str | None]:
     """Make content of what can be read piece by piece.
 
     A file that can be read again is read through once, so that its size and what it needs from the
-    server are known beforehand; a small one is kept. Of everything else nothing is known before it
-    is sent.
+    server are known beforehand; a small one is kept. It is left where it stood. Of everything else
+    nothing is known before it is sent, and what can be read only once is refused a second time.
 
     Args:
         source: A binary file, an iterable or an async iterable of octets.
@@ -50,18 +45,41 @@ def stream(source: object) -> tuple[Content, str | None]:
         The content, and its Message-ID as far as it is known.
 
     Raises:
+        InvalidInput: The file stands at its end.
         TypeError: It is none of these.
     """
     if isinstance(source, Readable):
         seekable = getattr(source, "seekable", None)
         if seekable is not None and seekable():
             return _scanned(cast("_Seekable", source))
-        return Stream(partial(_read, source)), None
+        return Stream(partial(_once, source, partial(_read, source))), None
     if isinstance(source, AsyncIterable):
-        return Stream(cast("AsyncIterable[Piece]", source).__aiter__, is_async=True), None
+        pieces = cast("AsyncIterable[Piece]", source)
+        return Stream(partial(_once, pieces, pieces.__aiter__), is_async=True), None
     if isinstance(source, Iterable) and not isinstance(source, str):
-        return Stream(cast("Iterable[Piece]", source).__iter__), None
+        found = cast("Iterable[Piece]", source)
+        return Stream(partial(_once, found, found.__iter__)), None
     raise _not_sendable(source)
+
+
+_begun: Final = WeakSet[object]()
+"""Iterators and pipes that were begun: what is left of one is no message."""
+
+_T = TypeVar("_T")
+
+
+def _once(source: object, begin: Callable[[], _T]) -> _T:
+    """Begin to read, unless that was done before and it goes on from there."""
+    pieces = begin()
+    if pieces is source or isinstance(source, Readable):
+        with suppress(TypeError):  # what cannot be referred to weakly is not known again
+            if source in _begun:
+                raise InvalidInput(
+                    "the content can be read only once, and was: make the iterator, or open the "
+                    "file, anew"
+                )
+            _begun.add(source)
+    return pieces
 
 
 def _not_sendable(value: object) -> TypeError:
@@ -83,10 +101,14 @@ def _binary(piece: object) -> bytes:
 
 def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
     file.seek(position)
-    yield from _read(file)
+    try:
+        yield from _read(file)
+    finally:
+        with suppress(OSError, ValueError):  # it may be closed by now
+            file.seek(position)  # so that it can be sent again, whatever became of this sending
 
 
-def _scanned(file: _Seekable) -> tuple[Content, str | None]:
+def _scanned(file: _Seekable) -> tuple[Octets | Stream, str | None]:
     start = file.tell()
     scan = _Scan()
     small: list[bytes] | None = []
@@ -96,6 +118,9 @@ def _scanned(file: _Seekable) -> tuple[Content, str | None]:
             small.append(piece)
             if scan.octets > _SMALL:
                 small = None
+    file.seek(start)
+    if start and not scan.octets:
+        raise InvalidInput("the file stands at its end: there is nothing to send; seek(0) first?")
     if small is not None:  # no reason to read it again
         octets = b"".join(small)
         return looked_at(octets), message_id_of(octets)

@@ -2,110 +2,204 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from ehlo.errors import InvalidInput
+from ehlo.commands import Body
+from ehlo.content import LineEnds, Octets, Stream
 from ehlo.message.dates import format_date
+from ehlo.message.feeds import Feed
 from ehlo.message.fields import extra_field
-from ehlo.message.headers import addresses, unstructured
+from ehlo.message.headers import addresses, fold, unstructured
+from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.parts import message_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from datetime import datetime
 
-    from ehlo.address import Address, Mailbox
+    from ehlo.content import Form
     from ehlo.message.message import Message
+    from ehlo.message.resent import Resent
 
-__all__ = ["new_identifier", "new_message_id", "write_message"]
+__all__ = ["Stamps", "Writing"]
 
-# Of a Message-ID (RFC 5322 section 3.6.4) and of a boundary, which has 70 characters at most.
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9]++(?:[._-][A-Za-z0-9]++)*+")
-_IDENTIFIER_MAX: Final = 60
+_IN_MEMORY: Final = 131_072
+"""Octets of a message that are rather joined than sent piece by piece."""
+_IS_BINARY: Final = "the message has parts in binary"
 
 
-def write_message(
-    message: Message, *, date: datetime, message_id: str, make_id: Callable[[], str]
-) -> bytes:
-    """Write a message as it is sent.
+class Stamps(NamedTuple):
+    """What a message gets when it is sent.
+
+    Attributes:
+        date: The date.
+        message_id: The Message-ID, with angle brackets.
+        resent: Date and identifier of each block of Resent fields, in their order.
+    """
+
+    date: datetime
+    message_id: str
+    resent: Sequence[tuple[datetime, str]]
+
+    @classmethod
+    def of(
+        cls, message: Message, now: Callable[[], datetime], make_id: Callable[[], str]
+    ) -> Stamps:
+        """Take what a message has, and make what it lacks.
+
+        Args:
+            message: The message.
+            now: Tells the time; asked if there is no date.
+            make_id: Makes identifiers; asked if there is no Message-ID.
+
+        Returns:
+            The stamps.
+
+        Raises:
+            InvalidInput: An identifier is none.
+        """
+        blocks = [_stamp(block, now, make_id) for block in message.resent]
+        return cls(*_stamp(message, now, make_id), blocks)
+
+
+def _stamp(
+    value: Message | Resent, now: Callable[[], datetime], make_id: Callable[[], str]
+) -> tuple[datetime, str]:
+    date = value.date or now()
+    return date, value.message_id or new_message_id(value.from_[0].address, make_id)
+
+
+class Writing:
+    """Writes a message, in any form and as often as need be, with the same stamps and boundaries.
 
     Args:
-        message: The message; its own date and Message-ID are not looked at.
-        date: The date to write.
-        message_id: The Message-ID to write, with angle brackets.
-        make_id: Makes identifiers for boundaries.
-
-    Returns:
-        ASCII lines of at most 998 octets, each ended by CRLF.
-
-    Raises:
-        InvalidInput: An address is not ASCII, or the date or an identifier is wrong.
+        message: The message.
+        stamps: Its date and identifiers, which are written instead of its own.
+        make_id: Makes the identifier for boundaries; asked once at most.
     """
-    body = message_body(
-        text=message.text,
-        html=message.html,
-        attachments=message.attachments,
-        make_id=lambda: new_identifier(make_id),
-    )
-    fields = (*_fields(message, format_date(date), message_id), body.fields, "\r\n")
-    return b"".join(("".join(fields).encode("ascii"), *body.chunks))
+
+    def __init__(self, message: Message, stamps: Stamps, make_id: Callable[[], str]) -> None:
+        self._message = message
+        self._stamps = stamps
+        self._make_id = make_id
+
+    def write(self, form: Form) -> Octets | Stream:
+        """Write the message.
+
+        Args:
+            form: What may be in it.
+
+        Returns:
+            Lines of at most 998 octets, each ended by CRLF, or such with binary parts: all of them
+            if they are few, or what makes them piece by piece.
+
+        Raises:
+            InvalidAddress: A domain has no form in ASCII, and needs one.
+            InvalidInput: An address is not ASCII, or a part needs 8BITMIME, and may not; the date
+                or an identifier is wrong.
+        """
+        part = message_body(self._message, form.body, self._new_boundary)
+        fields = self._fields(form.smtputf8)
+        fields += part.fields, "\r\n"
+        head = "".join(fields).encode()
+        is_eight_bit = part.body is not Body.SEVEN_BIT or not head.isascii()
+        not_text = _IS_BINARY if part.body is Body.BINARY_MIME else ""
+        chunks = [head, *part.chunks]
+        feeds = [chunk for chunk in chunks if type(chunk) is Feed]
+        if not feeds and sum(map(len, cast("list[bytes]", chunks))) <= _IN_MEMORY:
+            octets = b"".join(cast("list[bytes]", chunks))
+            is_utf8, is_binary = not head.isascii(), bool(not_text)
+            return Octets(octets, is_eight_bit, is_utf8, not_text, is_binary, LineEnds.CRLF)
+        sizes = [it.octets if isinstance(it, Feed) else len(it) for it in chunks]
+        size = None if None in sizes else sum(it or 0 for it in sizes)
+        is_async = any(feed.is_async for feed in feeds)
+        return Stream(
+            partial(_awaited if is_async else _pieces, chunks),
+            size=size,
+            octets=size,
+            is_eight_bit=is_eight_bit,
+            has_utf8_header=not head.isascii(),
+            not_text=not_text,
+            is_binary=bool(not_text),
+            is_repeatable=all(feed.is_repeatable for feed in feeds),
+            is_async=is_async,
+            line_ends=LineEnds.CRLF,
+        )
+
+    def _new_boundary(self) -> str:
+        return self._boundary
+
+    @cached_property
+    def _boundary(self) -> str:
+        return new_identifier(self._make_id)
+
+    def _fields(self, utf8: bool) -> list[str]:  # noqa: FBT001 - private
+        message, stamps = self._message, self._stamps
+        fields: list[str] = []
+        for resent, (date, message_id) in zip(message.resent, stamps.resent, strict=True):
+            fields += resent.fields(date=date, message_id=message_id, utf8=utf8)
+        fields.append(f"Date: {format_date(stamps.date)}\r\n")
+        fields.append(addresses("From", message.from_, utf8=utf8))
+        if message.sender is not None and message.from_ != (message.sender,):
+            # RFC 5322 section 3.6.2: not where it is the author
+            fields.append(addresses("Sender", (message.sender,), utf8=utf8))
+        if message.reply_to:
+            fields.append(addresses("Reply-To", message.reply_to, utf8=utf8))
+        if message.to:
+            fields.append(addresses("To", message.to, utf8=utf8))
+        if message.cc:
+            fields.append(addresses("Cc", message.cc, utf8=utf8))
+        fields.append(f"Message-ID: {stamps.message_id}\r\n")
+        if message.subject:
+            fields.append(unstructured("Subject", message.subject, utf8=utf8))
+        fields += _more_fields(message, utf8)
+        fields.append("MIME-Version: 1.0\r\n")
+        return fields
 
 
-def new_identifier(make_id: Callable[[], str]) -> str:
-    """Make an identifier for a Message-ID or a boundary.
-
-    Args:
-        make_id: Makes identifiers.
-
-    Returns:
-        The identifier.
-
-    Raises:
-        InvalidInput: It is not 1 to 60 letters and digits, with single dots, hyphens and low
-            lines between them.
-    """
-    identifier = make_id()
-    if len(identifier) > _IDENTIFIER_MAX or not _IDENTIFIER.fullmatch(identifier):
-        raise InvalidInput(f"not an identifier for a header: {identifier!r}")
-    return identifier
-
-
-def new_message_id(author: Address | None, make_id: Callable[[], str]) -> str:
-    """Make a Message-ID in the author's domain.
-
-    Args:
-        author: The author's address. None, one without a domain or with one that is not ASCII
-            stands for `localhost`.
-        make_id: Makes identifiers.
-
-    Returns:
-        The identifier, with angle brackets.
-
-    Raises:
-        InvalidInput: See `new_identifier`.
-    """
-    domain = author.domain if author is not None and author.domain.isascii() else ""
-    return f"<{new_identifier(make_id)}@{domain or 'localhost'}>"
-
-
-def _fields(message: Message, date: str, message_id: str) -> Iterator[str]:
-    yield f"Date: {date}\r\n"
-    for name, found in _address_fields(message):
-        if found:
-            yield addresses(name, found)
-    yield f"Message-ID: {message_id}\r\n"
-    if message.subject:
-        yield unstructured("Subject", message.subject)
+def _more_fields(message: Message, utf8: bool) -> Iterator[str]:  # noqa: FBT001 - private
+    """Write the fields that few messages have."""
+    if message.in_reply_to:
+        yield fold("In-Reply-To:", [f" {identifier}" for identifier in message.in_reply_to])
+    if message.references:
+        yield fold("References:", [f" {identifier}" for identifier in message.references])
+    if message.auto_submitted is not None:
+        yield f"Auto-Submitted: {message.auto_submitted}\r\n"
+    if message.disposition_notification_to:
+        name = "Disposition-Notification-To"
+        yield addresses(name, message.disposition_notification_to, utf8=utf8)
+    if message.mailing_list is not None:
+        yield from message.mailing_list.fields(utf8=utf8)
     for name, value in message.headers:
-        yield extra_field(name, value)
-    yield "MIME-Version: 1.0\r\n"
+        yield extra_field(name, value, utf8=utf8)
 
 
-def _address_fields(message: Message) -> Iterator[tuple[str, tuple[Mailbox, ...]]]:
-    yield "From", message.from_
-    if message.sender is not None and message.from_ != (message.sender,):
-        yield "Sender", (message.sender,)  # RFC 5322 section 3.6.2: not where it is the author
-    yield "Reply-To", message.reply_to
-    yield "To", message.to
-    yield "Cc", message.cc
+def _pieces(chunks: Sequence[bytes | Feed]) -> Iterator[bytes]:
+    """Join what stands between feeds, so that few pieces are small, and none is large."""
+    held: list[bytes] = []
+    octets = 0
+    for chunk in chunks:
+        if isinstance(chunk, Feed):
+            yield b"".join(held)
+            held, octets = [], 0
+            yield from chunk
+            continue
+        if held and octets + len(chunk) > _IN_MEMORY:
+            yield b"".join(held)
+            held, octets = [], 0
+        held.append(chunk)
+        octets += len(chunk)
+    yield b"".join(held)
+
+
+async def _awaited(chunks: Sequence[bytes | Feed]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        if isinstance(chunk, bytes):
+            yield chunk
+        elif chunk.is_async:
+            async for piece in chunk:
+                yield piece
+        else:
+            for piece in chunk:
+                yield piece

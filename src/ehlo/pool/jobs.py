@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from ehlo.content import Octets
+from ehlo.content import Formed, Octets, Stream
 from ehlo.errors import CapabilityMissing
 from ehlo.pool.events import Failed, Retrying, Sent, Why
 from ehlo.pool.retrying import is_certainly_not_sent, kept
@@ -13,7 +14,7 @@ from ehlo.pool.retrying import is_certainly_not_sent, kept
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from ehlo.content import Piece
+    from ehlo.content import Form, Piece
     from ehlo.dialogues import Transaction
     from ehlo.errors import SMTPError
     from ehlo.policies import Pipelining
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ehlo.receipt import Receipt
 
 __all__ = ["Job", "Watcher", "Way", "why_not_again"]
+
+_Readable = TypeVar("_Readable", Stream, Formed)
+_Pieces: TypeAlias = "Iterator[Piece] | AsyncIterator[Piece]"
 
 
 class Watcher(Protocol):
@@ -64,15 +68,27 @@ class Way(NamedTuple):
 
 
 class _Once:
-    """Content that can be read once; knows whether that has begun."""
+    """Looks on at content that can be read once; knows whether that has begun."""
 
-    def __init__(self, pieces: Callable[[], Iterator[Piece] | AsyncIterator[Piece]]) -> None:
-        self._pieces = pieces
+    def __init__(self) -> None:
         self.is_begun = False
 
-    def __call__(self) -> Iterator[Piece] | AsyncIterator[Piece]:
+    def watched(self, content: _Readable) -> _Readable:
+        """Return the same content, and hear when somebody begins to read it."""
+        if isinstance(content, Formed):
+            return replace(content, write=partial(self._write, content.write))
+        return replace(content, pieces=partial(self._read, content.pieces))
+
+    def _write(self, write: Callable[[Form], Octets | Stream], form: Form) -> Octets | Stream:
+        content = write(form)
+        if isinstance(content, Octets):  # they can have come from nowhere else
+            self.is_begun = True
+            return content
+        return self.watched(content)
+
+    def _read(self, pieces: Callable[[], _Pieces]) -> _Pieces:
         self.is_begun = True
-        return self._pieces()
+        return pieces()
 
 
 class Job:
@@ -104,8 +120,8 @@ class Job:
         content = transaction.content
         self._once: _Once | None = None
         if not (isinstance(content, Octets) or content.is_repeatable):
-            self._once = _Once(content.pieces)
-            transaction = transaction._replace(content=replace(content, pieces=self._once))
+            self._once = _Once()
+            transaction = transaction._replace(content=self._once.watched(content))
         self.transaction = transaction
         self.asked_at = asked_at
         self.failed: list[SMTPError] = []

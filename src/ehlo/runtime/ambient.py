@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
     from ehlo.transcript import Trace
 
-__all__ = ["LoggingTrace", "default_context", "make_id", "make_nonce", "now", "traces"]
+__all__ = [
+    "LoggingTrace",
+    "context_with",
+    "default_context",
+    "make_id",
+    "make_nonce",
+    "now",
+    "traces",
+    "unix_time",
+]
 
 _logger = logging.getLogger("ehlo")
 
@@ -23,6 +33,11 @@ _logger = logging.getLogger("ehlo")
 def now() -> datetime:
     """Return the time with the machine's own offset, as mail headers want it."""
     return datetime.now(UTC).astimezone()
+
+
+def unix_time() -> float:
+    """Return the time in seconds since 1970, as signatures want it."""
+    return time.time()
 
 
 def make_id() -> str:
@@ -41,6 +56,29 @@ def default_context() -> ssl.SSLContext:
 
     It takes TLS 1.2 or later (RFC 8996).
     """
+    return _context()
+
+
+def context_with(certificate: str, key: str | None) -> ssl.SSLContext:
+    """Return a context like the default one, with a certificate of the client.
+
+    Args:
+        certificate: The path of a file with the certificate, and those that signed it (PEM).
+        key: The path of a file with its key; None if that is in the same one.
+
+    Returns:
+        The context.
+
+    Raises:
+        OSError: They cannot be read; `ssl.SSLError` if they are none, or the key is encrypted.
+    """
+    context = _context()
+    # OpenSSL would ask at the terminal for what a key is encrypted with.
+    context.load_cert_chain(certificate, key, password="")
+    return context
+
+
+def _context() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - heavy, and many sessions have no TLS
 
     context = ssl.create_default_context()

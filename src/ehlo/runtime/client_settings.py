@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ehlo.errors import InvalidInput
 from ehlo.options import ClientOptions
 from ehlo.pool.options import PoolOptions
 from ehlo.pool.stopwatch import Stopwatch
@@ -14,8 +15,7 @@ from ehlo.runtime.options import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ehlo.endpoint import Endpoint
-    from ehlo.errors import InvalidInput
+    from ehlo.endpoint import Found
     from ehlo.options import ConnectOptions
     from ehlo.pool.events import ClientEvent, Observer
     from ehlo.pool.retrying import RetryPolicy
@@ -89,13 +89,11 @@ class ClientSettings:
     listener: Listener
 
     @classmethod
-    def of(
-        cls, server: str | Endpoint | InvalidInput | TypeError, options: ClientOptions
-    ) -> ClientSettings:
+    def of(cls, server: str | Found, options: ClientOptions) -> ClientSettings:
         """Check the arguments of `Client`.
 
         Args:
-            server: A URL or an endpoint, or what `read_server` has found wrong with one.
+            server: A URL, an endpoint or several, or what `read_server` has found wrong.
             options: The keyword arguments.
 
         Returns:
@@ -109,6 +107,9 @@ class ClientSettings:
         own = {name: given.pop(name) for name in _POOL | _OWN if name in given}
         session = Settings.of(server, cast("ConnectOptions", options), ClientOptions)
         del given, options  # they may hold a secret, and tracebacks show local variables
+        if session.route.sock is not None:
+            msg = "sock= is one connection, and a client makes its own; connector= can say how"
+            raise InvalidInput(msg)
         policy: RetryPolicy | None = own.pop("retry_policy", None)
         hook: Observer | None = own.pop("on_event", None)
         if policy is not None and not callable(getattr(policy, "delay", None)):
@@ -129,4 +130,4 @@ class ClientSettings:
         """
         if not self.listener.listens:
             return self.session
-        return replace(self.session, watch=Stopwatch(slot.number, clock, self.listener).watch)
+        return self.session.watched(Stopwatch(slot.number, clock, self.listener).watch)

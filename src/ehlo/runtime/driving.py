@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 
 from ehlo.errors import ConnectFailed, ConnectionLost, LocalProtocolError, SMTPError, Timeout
 from ehlo.phase import Phase
+from ehlo.proxy import Hop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ehlo.endpoint import Endpoint
+    from ehlo.proxy import Proxy
     from ehlo.runtime.link import Link
 
-__all__ = ["Turn", "lost", "not_connected", "timed_out", "told"]
+__all__ = [
+    "Turn",
+    "lost",
+    "not_connected",
+    "proxy_lost",
+    "proxy_not_reached",
+    "timed_out",
+    "told",
+]
 
 
 class Turn:
@@ -104,9 +114,54 @@ def not_connected(endpoint: Endpoint, cause: OSError) -> ConnectionLost:
     Returns:
         The error: a `Timeout` if time was the trouble.
     """
+    return _not_connected(str(endpoint), "", cause)
+
+
+def proxy_not_reached(proxy: Proxy, endpoint: Endpoint, cause: OSError) -> ConnectionLost:
+    """Return the error for a proxy that could not be connected to.
+
+    Args:
+        proxy: The proxy.
+        endpoint: The server that it should have connected to.
+        cause: What the system, or a deadline, said.
+
+    Returns:
+        The error, as above.
+    """
+    error = _not_connected(f"{endpoint} through {proxy}", "the proxy cannot be reached: ", cause)
+    error.hop = Hop.PROXY
+    return error
+
+
+def proxy_lost(proxy: Proxy, endpoint: Endpoint, cause: OSError) -> ConnectionLost:
+    """Return the error for a proxy that was connected to, and gave no answer.
+
+    Args:
+        proxy: The proxy.
+        endpoint: The server that it should have connected to.
+        cause: What the system, or a deadline, said.
+
+    Returns:
+        The error, as above.
+    """
+    error = _not_connected(f"{endpoint} through {proxy}", "the proxy was lost: ", cause)
+    # A proxy that takes its time is waiting for the server.
+    error.hop = Hop.SERVER if isinstance(cause, TimeoutError) else Hop.PROXY
+    return error
+
+
+def _not_connected(where: str, what: str, cause: OSError) -> ConnectionLost:
+    addresses: Mapping[str, OSError] = getattr(cause, "addresses", {})  # of a `NotReached`
+    error: ConnectionLost
     if isinstance(cause, TimeoutError):
-        return Timeout(f"no connection to {endpoint} in time", phase=Phase.CONNECT)
-    return ConnectFailed(f"no connection to {endpoint}: {cause}", phase=Phase.CONNECT)
+        tried = f" ({what}{cause})" if addresses else ""
+        error = Timeout(f"no connection to {where} in time{tried}", phase=Phase.CONNECT)
+    else:
+        error = ConnectFailed(f"no connection to {where}: {what}{cause}", phase=Phase.CONNECT)
+    if addresses:
+        error.addresses = addresses
+    error.__cause__ = cause.__cause__ or cause
+    return error
 
 
 def timed_out(phase: Phase, seconds: float) -> Timeout:

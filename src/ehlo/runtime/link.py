@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ehlo.protocol import Connection
+    from ehlo.runtime.options import Settings
     from ehlo.runtime.tls_layer import TlsLayer
     from ehlo.tls import TlsFacts
     from ehlo.transcript import Trace
@@ -43,6 +44,7 @@ class Link:
             out of local variables, which tracebacks can show.
         backlog: Octets that were taken from `unsent` and are known not to have left: to be set by a
             pump whose transport keeps some itself, before it says that the transport failed.
+        settings: The settings that it was made by; None if it was made in another way.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Link:
         self.connection = connection
         self.unsent = bytearray()
         self.backlog = 0
+        self.settings: Settings | None = None
         self._ledger = _Ledger()
         connection.count_unsent = self._count_unsent
         self._server_hostname = server_hostname

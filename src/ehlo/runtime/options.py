@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from typing_extensions import TypeIs
 
@@ -16,8 +17,17 @@ from ehlo.errors import InvalidInput
 from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Tls, chosen
 from ehlo.protocol import Connection
-from ehlo.runtime.ambient import default_context, make_id, make_nonce, now, traces
+from ehlo.proxy import read_proxy
+from ehlo.runtime.ambient import (
+    context_with,
+    default_context,
+    make_id,
+    make_nonce,
+    now,
+    traces,
+)
 from ehlo.runtime.link import Link
+from ehlo.runtime.route import Route
 from ehlo.sasl import Channel, Password, require_credentials
 from ehlo.text import refuse_control_characters, require_str
 from ehlo.timeouts import Timeouts
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ehlo.dialogues import Dialogue
-    from ehlo.endpoint import Endpoint
+    from ehlo.endpoint import Endpoint, Found
     from ehlo.message import Sendable
     from ehlo.options import Progress
     from ehlo.proxy_header import ProxyHeader
@@ -35,6 +45,10 @@ if TYPE_CHECKING:
     from ehlo.transcript import Transcript
 
 __all__ = ["Settings"]
+
+
+Watch: TypeAlias = "Callable[[Connection, Dialogue[None]], Dialogue[None]]"
+"""Runs the dialogue that opens a session, and may look on."""
 
 
 def _unwatched(_connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
@@ -59,6 +73,8 @@ class Settings:
         transcript: Where to record the dialogue.
         make_context: Returns the TLS context.
         server_hostname: The name that the server's certificate must be for.
+        route: The way to the server.
+        alternatives: The settings of the servers to try where this one cannot be had.
         watch: Runs the dialogue that opens the session, and may look on.
     """
 
@@ -75,7 +91,9 @@ class Settings:
     transcript: Transcript | None = None
     make_context: Callable[[], ssl.SSLContext] = default_context
     server_hostname: str = ""
-    watch: Callable[[Connection, Dialogue[None]], Dialogue[None]] = _unwatched
+    route: Route = field(default_factory=Route)
+    alternatives: tuple[Settings, ...] = ()
+    watch: Watch = _unwatched
 
     def __post_init__(self) -> None:
         """Refuse what cannot be had together.
@@ -95,27 +113,29 @@ class Settings:
     @classmethod
     def of(
         cls,
-        server: str | Endpoint | InvalidInput | TypeError,
+        server: str | Found,
         options: ConnectOptions,
         known: type[ConnectOptions] = ConnectOptions,
     ) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
-            server: A URL or an endpoint, or what `read_server` has found wrong with one.
+            server: A URL, an endpoint or several, or what `read_server` has found wrong.
             options: The keyword arguments.
             known: Which there are, for the error that says so.
 
         Returns:
-            The settings.
+            The settings of the first server, which know those of the others.
 
         Raises:
             InvalidInput: A value is wrong, or two contradict each other.
             TypeError: A value is of another type, or there is no such option: a misspelt one must
                 not be lost without a word.
         """
-        endpoint = read_server(server)
+        found = read_server(server)
         del server  # a URL may hold a password, and tracebacks show local variables
+        if options.get("proxy") is not None:  # likewise
+            options["proxy"] = read_proxy(options["proxy"])  # type: ignore[typeddict-item]
         credentials = options.get("auth")
         if credentials is not None:  # first of all: an error before this could show a password
             try:
@@ -125,20 +145,35 @@ class Settings:
                 options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
                 raise
         _refuse_unknown(options, known)
-        if isinstance(endpoint, Exception):
-            raise endpoint
+        if isinstance(found, Exception):
+            raise found
+        endpoints = found if isinstance(found, tuple) else (found,)
+        route = Route.of(endpoints, options)
+        make_context = _make_context(options)
+        first, *others = (cls._at(one, options, route, make_context) for one in endpoints)
+        return replace(first, alternatives=tuple(others)) if others else first
+
+    @classmethod
+    def _at(
+        cls,
+        endpoint: Endpoint,
+        options: ConnectOptions,
+        route: Route,
+        make_context: Callable[[], ssl.SSLContext],
+    ) -> Settings:
         tls = options.get("tls")
         name = options.get("name")
-        context = options.get("ssl_context")
-        _require_context(context)
+        credentials = options.get("auth")
         if name is not None:
             Ehlo(name)  # refuses what is no EHLO name
         cleartext = chosen(Cleartext, options.get("cleartext", Cleartext.REFUSE))
+        # Behind a proxy "localhost" is another machine, and who knows where a connector leads to.
+        stays_here = endpoint.is_loopback and route.is_direct
         return cls(
             endpoint=endpoint,
             tls=endpoint.tls if tls is None else chosen(Tls, tls),
             credentials=_from_url(endpoint) if credentials is None else credentials,
-            cleartext=Cleartext.ALLOW_CREDENTIALS if endpoint.is_loopback else cleartext,
+            cleartext=Cleartext.ALLOW_CREDENTIALS if stays_here else cleartext,
             timeouts=options.get("timeouts") or Timeouts(),
             name=name,
             hello=chosen(Hello, options.get("hello", Hello.EHLO)),
@@ -146,9 +181,22 @@ class Settings:
             without=_keywords(options.get("without", ())),
             proxy_header=options.get("proxy_header"),
             transcript=options.get("transcript"),
-            make_context=default_context if context is None else lambda: context,
+            make_context=make_context,
             server_hostname=_hostname(options.get("server_hostname")) or endpoint.host,
+            route=route,
         )
+
+    def watched(self, watch: Watch) -> Settings:
+        """Return the same settings, with somebody who looks on when the session is opened.
+
+        Args:
+            watch: Runs the dialogue that does it; at whichever of the servers.
+
+        Returns:
+            The settings of the first server, which know those of the others.
+        """
+        others = tuple(other.watched(watch) for other in self.alternatives)
+        return replace(self, watch=watch, alternatives=others)
 
     def link(self, clock: Callable[[], float]) -> Link:
         """Return a new Connection and its link.
@@ -168,6 +216,7 @@ class Settings:
             make_context=self.make_context,
             trace=trace,
         )
+        link.settings = self
         if self.proxy_header is not None:
             link.unsent += self.proxy_header.octets()
         return link
@@ -297,8 +346,25 @@ def _from_url(endpoint: Endpoint) -> CredentialsLike | None:
     return Password(endpoint.username, endpoint.password)
 
 
-def _require_context(context: object) -> None:
-    # By what is used of it: to load ssl takes long, and not every session has TLS.
-    if context is not None and not hasattr(context, "wrap_bio"):
+def _make_context(options: ConnectOptions) -> Callable[[], ssl.SSLContext]:
+    """Return what makes the TLS context, once it is needed: to load ssl takes long."""
+    context, certificate = options.get("ssl_context"), options.get("client_certificate")
+    if context is None:
+        return default_context if certificate is None else _with_certificate(certificate)
+    if certificate is not None:
+        msg = "ssl_context= has the client's certificate, if any: client_certificate= is without it"
+        raise InvalidInput(msg)
+    if not hasattr(context, "wrap_bio"):  # by what is used of it, as ssl need not be loaded
         msg = f"ssl_context= is an ssl.SSLContext, not {type(context).__name__}"
         raise TypeError(msg)
+    return lambda: context
+
+
+def _with_certificate(certificate: object) -> Callable[[], ssl.SSLContext]:
+    match certificate:
+        case (str(path), str() | None as key):
+            return cache(partial(context_with, path, key))
+        case _:
+            pass
+    msg = "client_certificate= is a pair: the paths of the certificate and of the key, or None"
+    raise TypeError(msg)

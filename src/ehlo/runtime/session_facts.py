@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities
+    from ehlo.endpoint import Endpoint
     from ehlo.protocol import Connection
     from ehlo.reply import Reply
     from ehlo.runtime.link import Link
@@ -20,13 +21,18 @@ class SessionFacts:
     """The part of a session that needs no I/O."""
 
     def __init__(self, settings: Settings, link: Link) -> None:
-        self._settings = settings
+        self._settings = link.settings or settings  # of several servers, those of the one it got
         self._link = link
 
     @property
     def connection(self) -> Connection:
         """The sans-IO Connection underneath; look at it, but do not drive it."""
         return self._link.connection
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server that it is connected to: of several that were given, the one it got."""
+        return self._settings.endpoint
 
     @property
     def capabilities(self) -> Capabilities:

@@ -8,7 +8,7 @@ import pytest
 
 from ehlo import Address, Envelope, MailOptions, Recipient, TlsFacts
 from ehlo.commands import Body
-from ehlo.content import LineEnds, Octets
+from ehlo.content import Formed, LineEnds, Octets
 from ehlo.dialogues.planning import Plan, require
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
 from ehlo.phase import Phase
@@ -140,9 +140,9 @@ def test_what_is_small(size: int | None, small: bool) -> None:
 
 def test_content_with_a_seven_bit_form_takes_it_where_it_must() -> None:
     seven = Octets(b"=C3=BC\r\n")
-    both = EIGHT._replace(seven_bit=lambda: seven)
+    both = Formed(lambda form: seven if form.body is Body.SEVEN_BIT else EIGHT)
     assert planned(both).content is seven
-    assert planned(both, "8BITMIME").content is both
+    assert planned(both, "8BITMIME").content is EIGHT
     with pytest.raises(CapabilityMissing):
         planned(EIGHT)
 

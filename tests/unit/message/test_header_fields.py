@@ -203,7 +203,10 @@ def test_an_address_that_is_not_ascii_is_refused_by_name() -> None:
     [
         ("Team: ada@example.org, Bob <bob@example.org>;", None),
         ("undisclosed-recipients:;", None),
-        ("Jürgen: ada@example.org;, bob@example.org", "=?utf-8?q?J=C3=BCrgen?=: ada@example.org;,"),
+        (
+            "Jürgen: ada@example.org;, bob@example.org",
+            "=?utf-8?q?J=C3=BCrgen?= : ada@example.org;,",
+        ),
     ],
 )
 def test_groups_are_written(text: str, decoded: str | None) -> None:

@@ -176,6 +176,22 @@ def test_a_text_is_read_as_it_was_written(name: str, text: str) -> None:  # H1
         assert read(field) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("trailing ", "=?utf-8?q?trailing_?="),
+        (" leading", "=?utf-8?q?_leading?="),
+        ("more words ", "more =?utf-8?q?words_?="),
+        (" more words", "=?utf-8?q?_more?= words"),
+        ("two  ", "two =?utf-8?q?_?="),
+        ("  two", "=?utf-8?q?_?= two"),
+        ("a   b ", "a =?utf-8?q?__b_?="),
+    ],
+)
+def test_no_encoded_word_is_empty(text: str, written: str) -> None:  # RFC 2047 section 2
+    assert unstructured("Subject", text) == f"Subject: {written}\r\n"
+
+
 @pytest.mark.parametrize("text", SUBJECTS, ids=range(len(SUBJECTS)))
 def test_lines_are_short_where_the_words_are(text: str) -> None:
     lines = lines_of(unstructured("Subject", text))
@@ -312,10 +328,17 @@ def test_an_address_that_is_not_ascii_is_refused() -> None:
         addresses("To", [Mailbox(Address(f"gr{UUML}n@example.org"))])
 
 
+def test_the_colon_of_a_group_stands_apart_from_an_encoded_word() -> None:
+    """RFC 2047 section 5: white space between it and any special."""
+    groups = parse_groups("Größe: a@b;, plain: ;")
+    field = address_groups("To", groups, as_source=False)
+    assert field == "To: =?utf-8?b?R3LDtsOfZQ==?= : a@b;, plain:;\r\n"
+
+
 def test_groups_are_written_with_their_members() -> None:
     text = f'Gr{UUML}ne: "a, b" <a@x>, c@x;, d@x, "No, body": ;'
     field = address_groups("To", parse_groups(text), as_source=False)
-    assert field == 'To: =?utf-8?b?R3LDvG5l?=: "a, b" <a@x>, c@x;, d@x, "No, body":;\r\n'
+    assert field == 'To: =?utf-8?b?R3LDvG5l?= : "a, b" <a@x>, c@x;, d@x, "No, body":;\r\n'
     value = read(field)
     assert [group.display_name for group in value.groups] == [f"Gr{UUML}ne", None, "No, body"]
     assert [one.addr_spec for one in value.addresses] == ["a@x", "c@x", "d@x"]

@@ -73,7 +73,7 @@ def test_each_sending_gets_an_identifier_of_its_own() -> None:
     left = iter("abcd")
     message = Message(from_="a@x", to="b@x", text="", html="")
     ids = [prepare(message, now=now, make_id=lambda: next(left)).message_id for _ in range(2)]
-    assert ids == ["<a@x>", "<c@x>"]
+    assert ids == ["<a@x>", "<b@x>"]
 
 
 # --- octets ---------------------------------------------------------------------------------------

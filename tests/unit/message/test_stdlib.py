@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from ehlo import Address, Envelope, InvalidAddress, InvalidInput
+from ehlo.content import Formed
 from ehlo.message import Outgoing, prepare
 from support.hostile import code_point
 from support.outgoing import in_memory, octets_of
@@ -221,7 +222,7 @@ def test_a_field_that_stands_twice_is_refused(name: str) -> None:  # H4
         (b"broken", "x@example.org", "example.org"),
         (b"", "x@example.org", "example.org"),
         (b"broken", None, "localhost"),
-        (b"broken", f"x@{UUML}", "localhost"),
+        (b"broken", f"x@{UUML}", "xn--tda"),
         (b"postmaster", "x@example.org", "localhost"),
     ],
 )
@@ -363,11 +364,33 @@ def test_octets_in_an_address_field_are_read_as_utf_8() -> None:
         sent(broken)
 
 
-def test_an_address_that_is_not_ascii_is_refused() -> None:
+def test_an_address_that_is_not_ascii_makes_a_header_in_utf8() -> None:  # E4
     message = simple()
-    message["Cc"] = StdlibAddress("", UUML, "example.org")
-    with pytest.raises(InvalidInput, match="SMTPUTF8"):
-        sent(message, ENVELOPE)
+    message["Cc"] = StdlibAddress(f"J{UUML}rgen", UUML, "example.org")
+    message["X-More"] = f"gr{UUML}n"
+    outgoing = sent(message, ENVELOPE)
+    assert isinstance(outgoing.content, Formed)
+    assert outgoing.content.needs_smtputf8
+    octets = octets_of(outgoing)
+    assert f'\r\nCc: "J{UUML}rgen" <{UUML}@example.org>\r\n'.encode() in octets
+    assert f"\r\nX-More: gr{UUML}n\r\n".encode() in octets
+    assert octets.isascii() is False
+
+
+def test_a_legacy_message_has_its_addresses_in_utf8_and_the_rest_encoded() -> None:  # E4
+    message = legacy(b"From: a@x\nTo: a@x\nSubject: x\n\n")
+    del message["To"]
+    message["To"] = f"{UUML}@example.org, Bob <b@x>"
+    message["X-More"] = Header(f"gr{UUML}n", "utf-8")
+    octets = octets_of(sent(message))
+    assert f"\r\nTo: {UUML}@example.org, Bob <b@x>\r\n".encode() in octets
+    assert b"\r\nX-More: =?utf-8?b?Z3LDvG4=?=\r\n" in octets
+
+
+def test_a_hidden_address_asks_for_nothing_of_the_header() -> None:
+    message = simple()
+    message["Bcc"] = StdlibAddress("", UUML, "example.org")
+    assert octets_of(sent(message)).isascii()
 
 
 # --- other fields ---------------------------------------------------------------------------------
@@ -672,3 +695,31 @@ def test_a_multipart_without_parts_is_written() -> None:
 
 def test_addresses_are_those_of_our_own() -> None:
     assert sent(simple()).envelope.sender == Address("ada@example.org")
+
+
+# --- what is longer than a line -------------------------------------------------------------------
+
+
+def test_words_that_are_longer_than_a_line_stay_as_they_are() -> None:
+    """The package makes encoded words of them, and so breaks links, identifiers and signatures."""
+    source = f"v=1; a=rsa-sha256; b={'A' * 344}"
+    message = parsed(f"From: a@x\nTo: b@x\nDKIM-Signature: {source}\n\n".encode())
+    message["X-Token"] = "t" * 200
+    octets = octets_of(sent(message))
+    assert f"\r\nDKIM-Signature: {source}\r\n".encode() in octets
+    assert b"\r\nX-Token: " + b"t" * 200 + b"\r\n" in octets
+
+
+def test_a_content_id_that_is_longer_than_a_line_stays_as_it_is() -> None:
+    message = simple()
+    identifier = f"<{'a' * 120}@x.org>"
+    message.add_attachment(b"x", maintype="image", subtype="png", cid=identifier)
+    assert f"\r\nContent-ID: {identifier}\r\n".encode() in octets_of(sent(message))
+
+
+def test_a_folded_source_stays_as_it_is_and_a_line_that_is_too_long_does_not() -> None:
+    folded = b"X-A: one\r\n two\r\n\tthree"
+    message = legacy(b"From: a@x\nTo: b@x\n" + folded + b"\nX-B: " + b"w " * 600 + b"\n\n")
+    octets = octets_of(sent(message))
+    assert folded in octets
+    assert max(map(len, octets.split(b"\r\n"))) <= 998

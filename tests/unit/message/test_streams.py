@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from ehlo import Envelope
-from ehlo.content import Content, Octets, Stream
+from ehlo import Envelope, InvalidInput
+from ehlo.content import Octets, Stream
 from ehlo.message import prepare
 from ehlo.message.octets import TextCheck, has_utf8_header, message_id_of, why_not_text
-from ehlo.message.streams import Readable, stream
+from ehlo.message.sources import Readable
+from ehlo.message.streams import stream
 from ehlo.wire import wire_size
 
 ENVELOPE = Envelope("ada@example.org", "bob@example.com")
@@ -43,13 +44,13 @@ class Bare:
         return self._left.read(size)
 
 
-def read(content: Content) -> bytes:
+def read(content: Octets | Stream) -> bytes:
     assert isinstance(content, Stream)
     pieces: Any = content.pieces()
     return b"".join(pieces)
 
 
-def made(source: object) -> Content:
+def made(source: object) -> Octets | Stream:
     return stream(source)[0]
 
 
@@ -130,7 +131,62 @@ def test_of_what_cannot_be_read_again_nothing_is_known(kind: type[Any]) -> None:
     assert (content.size, content.octets, content.is_eight_bit) == (None, None, None)
     assert not content.is_repeatable
     assert read(content) == CONTENT
-    assert read(content) == b""
+    with pytest.raises(InvalidInput, match="can be read only once, and was"):
+        read(content)
+
+
+def test_a_generator_that_was_begun_is_no_message() -> None:  # T10
+    def pieces() -> Iterator[bytes]:
+        yield b"Subject: a\n"
+        yield b"\nb\n"
+
+    source = pieces()
+    streamed(source)  # looked at, and not read
+    begun = streamed(source).pieces()
+    assert isinstance(begun, Iterator)
+    assert next(begun) == b"Subject: a\n"
+    with pytest.raises(InvalidInput, match="can be read only once, and was"):
+        streamed(source).pieces()
+
+
+def test_a_list_is_read_as_often_as_need_be() -> None:
+    assert [read(streamed([b"a", b"b"])) for _ in range(2)] == [b"ab", b"ab"]
+
+
+@pytest.mark.parametrize("octets", [b"Subject: a\n\nb\n", b"x" * 200_000], ids=len)
+def test_a_file_is_left_where_it_stood(octets: bytes) -> None:
+    file = io.BytesIO(b"before" + octets)
+    file.seek(6)
+    for _ in range(2):
+        content = made(file)
+        assert (content.octets if isinstance(content, Octets) else read(content)) == octets
+        assert file.tell() == 6
+    content = made(file)
+    if isinstance(content, Stream):
+        begun = content.pieces()
+        assert isinstance(begun, Iterator)
+        next(begun)
+        del begun  # a sending that failed
+        assert file.tell() == 6
+        begun = content.pieces()
+        assert isinstance(begun, Iterator)
+        next(begun)
+        file.close()
+        del begun  # nothing to say about it
+
+
+def test_a_file_that_stands_at_its_end_is_no_message() -> None:
+    file = io.BytesIO(b"abc")
+    file.seek(3)
+    with pytest.raises(InvalidInput, match="the file stands at its end"):
+        made(file)
+    assert read_octets(io.BytesIO()) == b""
+
+
+def read_octets(file: io.BytesIO) -> bytes:
+    content = made(file)
+    assert isinstance(content, Octets)
+    return content.octets
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ehlo.commands import Verb
+from ehlo.content import SEVEN_BIT, Formed, Octets, Stream
 from ehlo.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -455,24 +456,46 @@ def test_what_nobody_knows_is_not_tried_again() -> None:
     assert world.pool.stats().unknown == 1
 
 
+@pytest.mark.parametrize("is_formed", [True, False])
 @pytest.mark.parametrize("is_begun", [True, False])
-def test_content_that_can_be_read_once(is_begun: bool) -> None:
+def test_content_that_can_be_read_once(is_begun: bool, is_formed: bool) -> None:
     """It is tried again only if nothing of it was read."""
     world = World()
     begun: list[bool] = []
     content = stream(b"x\r\n")
     once = replace(content, pieces=lambda: begun.append(True), is_repeatable=False)  # type: ignore[return-value, arg-type]
-    job = Job(to(content=once), world.now)
+    formed = Formed(lambda _: once, is_repeatable=False)
+    job = Job(to(content=formed if is_formed else once), world.now)
     user = world.user(lambda lease: send(world.way, lease, job, None))
     user.step()
     assert isinstance(user.errand, Run)
     if is_begun:
-        job.transaction.content.pieces()  # type: ignore[union-attr]
+        watched = job.transaction.content
+        written = watched.write(SEVEN_BIT) if isinstance(watched, Formed) else watched
+        assert isinstance(written, Stream)
+        written.pieces()
     user.errand.dialogue.close()
     user.errand.slot.live.abandon("gone")
     user.resume(error=ConnectionLost("gone", phase=Phase.CONTENT))
     assert user.is_done is is_begun
     assert bool(begun) is is_begun
+
+
+def test_what_is_read_once_to_be_written() -> None:
+    """Where the octets were made of it at once, it has been read."""
+    world = World()
+    formed = Formed(lambda _: Octets(b"x\r\n"), is_repeatable=False)
+    job = Job(to(content=formed), world.now)
+    user = world.user(lambda lease: send(world.way, lease, job, None))
+    user.step()
+    assert isinstance(user.errand, Run)
+    watched = job.transaction.content
+    assert isinstance(watched, Formed)
+    assert watched.write(SEVEN_BIT) == Octets(b"x\r\n")
+    user.errand.dialogue.close()
+    user.errand.slot.live.abandon("gone")
+    user.resume(error=ConnectionLost("gone", phase=Phase.CONTENT))
+    assert isinstance(user.error, ConnectionLost)
 
 
 def test_what_goes_mad_before_it_is_asked_for_anything() -> None:

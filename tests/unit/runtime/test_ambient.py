@@ -3,7 +3,15 @@ import ssl
 
 import pytest
 
-from ehlo.runtime.ambient import LoggingTrace, default_context, make_id, make_nonce, now, traces
+from ehlo.runtime.ambient import (
+    LoggingTrace,
+    default_context,
+    make_id,
+    make_nonce,
+    now,
+    traces,
+    unix_time,
+)
 from ehlo.transcript import Side, Transcript
 
 
@@ -13,6 +21,11 @@ def test_the_default_context_verifies() -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert default_context() is context
+
+
+def test_seconds_since_1970_are_those_of_the_date() -> None:
+    before = now().timestamp()
+    assert before <= unix_time() <= now().timestamp()
 
 
 def test_identifiers_are_fresh() -> None:

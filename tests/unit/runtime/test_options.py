@@ -1,26 +1,34 @@
+import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import ehlo.asyncio
 import ehlo.blocking
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
 from ehlo.content import Octets
-from ehlo.endpoint import Endpoint
+from ehlo.endpoint import Endpoint, read_server
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
 from ehlo.message import Message
 from ehlo.options import ConnectOptions
 from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
+from ehlo.proxy import Proxy
 from ehlo.runtime.ambient import default_context
 from ehlo.runtime.options import Settings
+from ehlo.runtime.route import Route
 from ehlo.runtime.session_facts import SessionFacts
 from ehlo.sasl import Password
 from ehlo.timeouts import Timeouts
 from ehlo.transcript import Transcript
 from support.frames import assert_hidden, shown
+from support.secrets import PASSWORD
+from support.tls import leaf
 
 SERVER = "smtp://mx.example.com"
 ADA = Password("ada", "tanstaaf")
@@ -97,7 +105,160 @@ def test_every_option_is_tested_here() -> None:
         "without",
         "transcript",
         "proxy_header",
+        "client_certificate",
+        "local_address",
+        "proxy",
+        "sock",
+        "connector",
     }
+
+
+def connector(_endpoint: Endpoint, _timeout: float | None) -> socket.socket:
+    raise AssertionError
+
+
+def test_the_way_to_the_server() -> None:
+    with socket.socket() as sock:
+        assert settings(sock=sock).route == Route(sock=sock)
+        assert "socket" not in repr(settings(sock=sock))
+    assert settings().route == Route()
+    assert settings(connector=connector).route == Route(connector=connector)
+    assert settings(proxy="socks5://p").route == Route(proxy=Proxy.from_url("socks5://p"))
+    assert settings(local_address="::1").route == Route(local_address=("::1", 0))
+    nothing: dict[str, Any] = dict.fromkeys(("proxy", "sock", "connector", "local_address"))
+    assert settings(**nothing).route == Route()
+    both = settings(local_address=("192.0.2.1", 2525), proxy="http://p:1")
+    assert both.route == Route(
+        local_address=("192.0.2.1", 2525), proxy=Proxy.from_url("http://p:1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"proxy": "socks5://p", "connector": connector}, "proxy= and connector= cannot be had"),
+        ({"proxy": "x"}, "a proxy URL begins with"),
+        ({"local_address": "192.0.2.1", "connector": connector}, "connector= and local_address="),
+        ({"local_address": "localhost"}, "local_address= is an IP address, not 'localhost'"),
+        ({"local_address": ("192.0.2.1", -1)}, "the port of local_address= is a number"),
+    ],
+)
+def test_ways_that_are_wrong(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        settings(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"proxy": 5}, r"a proxy is a URL or an ehlo\.Proxy, not int"),
+        ({"connector": "x"}, "connector= is a function, not str"),
+        ({"sock": 5}, r"sock= is a plain socket\.socket, not int"),
+        ({"local_address": 5}, "local_address= is an IP address, or a pair"),
+        ({"local_address": ("192.0.2.1", "x")}, "local_address= is an IP address, or a pair"),
+        ({"client_certificate": "c.pem"}, "client_certificate= is a pair"),
+        ({"client_certificate": ("c.pem",)}, "client_certificate= is a pair"),
+    ],
+)
+def test_ways_of_another_type(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(TypeError, match=why):
+        settings(**options)
+
+
+@pytest.mark.parametrize("option", [{"proxy": "socks5://p"}, {"local_address": "127.0.0.1"}])
+def test_a_unix_socket_is_on_this_machine(option: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=f"a unix socket .* {next(iter(option))}= is for"):
+        settings("smtp+unix:///run/smtp.sock", **option)
+
+
+def test_a_socket_is_for_one_server_and_for_streams() -> None:
+    with socket.socket() as sock, pytest.raises(InvalidInput, match="sock= is connected to one"):
+        Settings.of((Endpoint.from_url(SERVER),) * 2, {"sock": sock})
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        with pytest.raises(InvalidInput, match="sock= is a stream socket"):
+            settings(sock=sock)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"proxy": f"socks5://ada:{PASSWORD}@-"},
+        {"proxy": f"socks5://ada:{PASSWORD}@p", "tls": "maybe"},
+        {"proxy": f"socks5://ada:{PASSWORD}@p", "nothing": 1},
+        {"proxy": f"socks5://ada:{PASSWORD}@p", "auth": "x"},
+    ],
+)
+@pytest.mark.parametrize("module", [ehlo.blocking, ehlo.asyncio])
+def test_no_error_shows_the_password_of_a_proxy(module: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises((InvalidInput, TypeError)) as caught:
+        module.connect(SERVER, **wrong)
+    assert_hidden(PASSWORD, shown(caught.value))
+
+
+def test_a_certificate_of_the_client_is_loaded_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "client.pem"
+    leaf("client.example.org").private_key_and_cert_chain_pem.write_to_path(str(path))
+    it = settings(client_certificate=(str(path), None))
+    assert it.make_context() is it.make_context()
+    assert it.make_context() is not default_context()
+    assert it.make_context().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_key_that_is_encrypted_is_not_asked_for(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    cipher = serialization.BestAvailableEncryption(b"tanstaaf")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, cipher)
+    path, certificate = tmp_path / "key.pem", tmp_path / "client.pem"
+    path.write_bytes(pem)
+    leaf("client.example.org").cert_chain_pems[0].write_to_path(str(certificate))
+    it = settings(client_certificate=(str(certificate), str(path)))
+    with pytest.raises(ssl.SSLError):
+        it.make_context()
+
+
+def test_a_context_has_its_own_certificate() -> None:
+    with pytest.raises(InvalidInput, match="client_certificate= is without it"):
+        settings(ssl_context=default_context(), client_certificate=("c.pem", None))
+
+
+def test_several_servers() -> None:
+    urls = [SERVER, f"smtps://bob:{PASSWORD}@localhost", Endpoint.from_url("smtp://localhost")]
+    first = Settings.of(read_server(urls), ConnectOptions(auth=None))
+    second, third = first.alternatives
+    assert first.endpoint.host == "mx.example.com"
+    assert (second.tls, second.server_hostname) == (Tls.IMPLICIT, "localhost")
+    assert second.credentials == Password("bob", PASSWORD)
+    assert third.cleartext is Cleartext.ALLOW_CREDENTIALS
+    assert first.cleartext is Cleartext.REFUSE
+    assert second.alternatives == third.alternatives == ()
+    assert PASSWORD not in repr(first)
+
+
+def test_one_server_in_a_list_is_one_server() -> None:
+    assert read_server([SERVER]) == Endpoint.from_url(SERVER)
+
+
+@pytest.mark.parametrize(
+    ("servers", "error", "why"),
+    [
+        ([], InvalidInput, "there is no server in the list"),
+        (["smtp://a", "x"], InvalidInput, "a server URL begins with"),
+        ([f"ada:{PASSWORD}@mx"], InvalidInput, "a server URL begins with"),
+        (["smtp://a", 5], TypeError, "a server is a URL"),
+        ([["smtp://a"]], TypeError, "a server is a URL"),
+        ((f"smtp://ada:{PASSWORD}@a", "smtp://b@c"), InvalidInput, "without a password"),
+        ([f"smtp://ada:{PASSWORD}@a", "smtp://b:c"], InvalidInput, "bad host or port"),
+    ],
+)
+@pytest.mark.parametrize("module", [ehlo.blocking, ehlo.asyncio])
+def test_servers_that_are_wrong(
+    module: Any, servers: Any, error: type[Exception], why: str
+) -> None:
+    with pytest.raises(error, match=why) as caught:
+        module.connect(servers)
+    assert_hidden(PASSWORD, shown(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -329,7 +490,7 @@ def test_an_option_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("connect", [ehlo.blocking.connect, ehlo.asyncio.connect, settings])
 @pytest.mark.parametrize(
-    "server", [b"smtp://ada:hunter2@mx", bytearray(b"smtp://ada:hunter2@mx"), ["ada:hunter2@mx"]]
+    "server", [b"smtp://ada:hunter2@mx", bytearray(b"smtp://ada:hunter2@mx"), {"ada:hunter2@mx"}]
 )
 def test_a_server_of_another_type_is_not_shown(connect: Any, server: Any) -> None:  # A8
     with pytest.raises(TypeError, match="a server is a URL or") as caught:

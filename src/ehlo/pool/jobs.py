@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from ehlo.content import Formed, Octets, Stream
+from ehlo.content import Formed, Octets
 from ehlo.errors import CapabilityMissing
 from ehlo.pool.events import Failed, Retrying, Sent, Why
 from ehlo.pool.retrying import is_certainly_not_sent, kept
@@ -14,7 +14,7 @@ from ehlo.pool.retrying import is_certainly_not_sent, kept
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from ehlo.content import Form, Piece
+    from ehlo.content import Form, Piece, Stream
     from ehlo.dialogues import Transaction
     from ehlo.errors import SMTPError
     from ehlo.policies import Pipelining
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Watcher", "Way", "why_not_again"]
 
-_Readable = TypeVar("_Readable", Stream, Formed)
 _Pieces: TypeAlias = "Iterator[Piece] | AsyncIterator[Piece]"
 
 
@@ -73,10 +72,13 @@ class _Once:
     def __init__(self) -> None:
         self.is_begun = False
 
-    def watched(self, content: _Readable) -> _Readable:
+    def watched(self, content: Stream | Formed) -> Stream | Formed:
         """Return the same content, and hear when somebody begins to read it."""
         if isinstance(content, Formed):
             return replace(content, write=partial(self._write, content.write))
+        return self._stream(content)
+
+    def _stream(self, content: Stream) -> Stream:
         return replace(content, pieces=partial(self._read, content.pieces))
 
     def _write(self, write: Callable[[Form], Octets | Stream], form: Form) -> Octets | Stream:
@@ -84,7 +86,7 @@ class _Once:
         if isinstance(content, Octets):  # they can have come from nowhere else
             self.is_begun = True
             return content
-        return self.watched(content)
+        return self._stream(content)
 
     def _read(self, pieces: Callable[[], _Pieces]) -> _Pieces:
         self.is_begun = True

@@ -137,6 +137,8 @@ def kept(error: SMTPError) -> SMTPError:
     Returns:
         The same error.
     """
+    for _, passed_over in error.failed_over:
+        kept(passed_over)
     found: BaseException | None = error
     while found is not None:
         found.__traceback__ = None

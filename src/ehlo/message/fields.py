@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from ehlo.address import Address, Mailbox, MailboxLike
 from ehlo.errors import InvalidInput
@@ -94,7 +94,7 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         raise TypeError("mailboxes are none by being left out, or by (), not by None")
     if type(value) is tuple and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))
-    items = cast("Iterable[EntryLike]", value)
+    items: Any = value
     # Texts first, and without a call more: most are, and there may be very many.
     return tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
 

@@ -135,7 +135,7 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     """
     clone = copy.copy(part)
     # The generator copies parts whose encoding it changes: deeply, with all that fields consist of.
-    vars(clone)["__deepcopy__"] = lambda _: _shallow(clone)
+    vars(clone)["__deepcopy__"] = partial(_shallow, clone)
     if part.is_multipart():
         parts = cast("list[AnyMessage]", part.get_payload())
         clone.set_payload([_copied(it, make_id) for it in parts])
@@ -177,13 +177,17 @@ def _content(clone: AnyMessage, fields: Fields) -> tuple[Octets | Formed, bytes]
     """Return the content of a message, and its octets in one of their forms."""
     if _needs_smtputf8(fields):
         octets = _generated(clone, "7bit", utf8=True)
-        return Formed(lambda _: looked_at(octets), needs_smtputf8=True), octets
+        return Formed(partial(_only, octets), needs_smtputf8=True), octets
     try:
         octets = _generated(clone, "7bit")
     except UnicodeEncodeError:  # octets of no known charset are left as they are
         octets = _generated(clone, "8bit")
         return Formed(partial(_either, clone, octets)), octets
     return looked_at(octets), octets
+
+
+def _only(octets: bytes, _: Form) -> Octets:
+    return looked_at(octets)
 
 
 def _either(clone: AnyMessage, octets: bytes, form: Form) -> Octets:
@@ -261,6 +265,7 @@ class _Generator(BytesGenerator):
     """The package's generator with some of its methods replaced: safer, and many times faster."""
 
     utf8 = False  # of the class: the generator makes others of its kind, for parts
+    _fp: Any  # the package's own
 
     def _new_buffer(self) -> _Buffer:
         return _Buffer()

@@ -199,7 +199,7 @@ def _unique(recipients: RecipientLike | Iterable[RecipientLike]) -> dict[Address
         else:
             address, options = Address.of(recipient), NO_RCPT_OPTIONS
         known = unique.setdefault(address, options)
-        if known != options:
+        if known is not options and known != options:
             unique[address] = _merged(address, known, options)
     return unique
 

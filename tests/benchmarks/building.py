@@ -1,10 +1,20 @@
-"""W9: a message built and written, and an `EmailMessage` written."""
+"""W9: a message built and written, and an `EmailMessage` written.
+
+Building is everything from the values to the octets. The library's own is measured in three ways:
+`build` makes one `bytes`, as `EmailMessage` does; `pieces` is the form in which it is sent, each
+piece dropped before the next; `file` is the same with the attachment read from a file meanwhile.
+"""
 
 from __future__ import annotations
 
+import atexit
 import email.policy
+import shutil
+import tempfile
+from collections import deque
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import ehlo
@@ -20,21 +30,61 @@ _DATE: Final = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 _ASCII: Final = "It can do whatever we know how to order it to perform.\n" * 12
 _UTF8: Final = "Sie kann alles tun, was wir ihr aufzutragen verstehen: genügt das? ✓\n" * 12
 _HTML: Final = "<p>It can do whatever we know how to order it to perform.</p>\n" * 12
-_FILE: Final = bytes(range(256)) * 4096
+_BLOCK: Final = bytes(range(256)) * 256  # 64 KiB
+_MIB: Final = 16  # blocks
+_NAME: Final = "data.bin"
+_TYPE: Final = "application", "octet-stream"  # nobody guesses
 
 
-def _of_ehlo(**parts: Any) -> Callable[[], bytes]:
-    file = parts.pop("file", None)
+def _message_of_ehlo(parts: dict[str, Any], file: ehlo.Attachment | None) -> ehlo.Message:
+    named: dict[str, Any] = {
+        name: parts[name] for name in ("to", "subject", "text", "html") if name in parts
+    }
+    if file is not None:
+        named["attachments"] = file
+    return ehlo.Message(from_=SENDER, date=_DATE, **named)
 
-    def build() -> bytes:
-        attachments = [] if file is None else [ehlo.Attachment(file, filename="data.bin")]
-        message = ehlo.Message(from_=SENDER, attachments=attachments, date=_DATE, **parts)
-        return message.as_bytes(make_id=make_id)
+
+def _attached(octets: bytes | None) -> ehlo.Attachment | None:
+    if octets is None:
+        return None
+    return ehlo.Attachment(octets, filename=_NAME, content_type="/".join(_TYPE))
+
+
+def _octets(parts: dict[str, Any]) -> bytes | None:
+    return _BLOCK * parts["blocks"] if "blocks" in parts else None
+
+
+def _of_ehlo(parts: dict[str, Any]) -> Call:
+    octets = _octets(parts)
+    return lambda: _message_of_ehlo(parts, _attached(octets)).as_bytes(make_id=make_id)
+
+
+def _pieces_of_ehlo(parts: dict[str, Any]) -> Call:
+    octets = _octets(parts)
+    return lambda: _drop(_message_of_ehlo(parts, _attached(octets)))
+
+
+def _file_of_ehlo(parts: dict[str, Any]) -> Call:
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    path = Path(folder) / _NAME
+    with path.open("wb", buffering=0) as file:
+        for _ in range(parts["blocks"]):  # never in memory as a whole
+            file.write(_BLOCK)
+
+    def build() -> None:
+        attachment = ehlo.Attachment.from_path(path, content_type="/".join(_TYPE))
+        _drop(_message_of_ehlo(parts, attachment))
 
     return build
 
 
-def _stdlib_message(parts: dict[str, Any]) -> EmailMessage:
+def _drop(message: ehlo.Message) -> None:
+    deque(message.iter_bytes(make_id=make_id), maxlen=0)
+
+
+def _stdlib_message(parts: dict[str, Any], octets: bytes | None) -> EmailMessage:
     message = EmailMessage()
     message["From"] = SENDER
     message["To"] = ", ".join(parts["to"])
@@ -44,22 +94,22 @@ def _stdlib_message(parts: dict[str, Any]) -> EmailMessage:
     message.set_content(parts["text"])
     if "html" in parts:
         message.add_alternative(parts["html"], subtype="html")
-    if "file" in parts:
-        message.add_attachment(
-            parts["file"], maintype="application", subtype="octet-stream", filename="data.bin"
-        )
+    if octets is not None:
+        main, sub = _TYPE
+        message.add_attachment(octets, maintype=main, subtype=sub, filename=_NAME)
     return message
 
 
-def _of_stdlib(**parts: Any) -> Callable[[], bytes]:
-    return lambda: _stdlib_message(parts).as_bytes(policy=email.policy.SMTP)
+def _of_stdlib(parts: dict[str, Any]) -> Call:
+    octets = _octets(parts)
+    return lambda: _stdlib_message(parts, octets).as_bytes(policy=email.policy.SMTP)
 
 
-def _written_by_ehlo(**parts: Any) -> Callable[[], bytes]:
+def _written_by_ehlo(parts: dict[str, Any]) -> Call:
     from ehlo.content import Octets  # noqa: PLC0415
     from ehlo.message import prepare  # noqa: PLC0415
 
-    message = _stdlib_message(parts)
+    message = _stdlib_message(parts, _octets(parts))
     envelope = ehlo.Envelope(SENDER, parts["to"])
 
     def write() -> bytes:
@@ -70,35 +120,60 @@ def _written_by_ehlo(**parts: Any) -> Callable[[], bytes]:
     return write
 
 
-def _written_by_stdlib(**parts: Any) -> Callable[[], bytes]:
-    message = _stdlib_message(parts)
+def _written_by_stdlib(parts: dict[str, Any]) -> Call:
+    message = _stdlib_message(parts, _octets(parts))
     return lambda: message.as_bytes(policy=email.policy.SMTP)
 
 
-SHAPES: Final[dict[str, dict[str, Any]]] = {
-    "small": {"to": [RECIPIENTS[0]], "subject": "Notes", "text": _ASCII},
-    "utf8": {"to": [RECIPIENTS[0]], "subject": "Grüße", "text": _UTF8},
-    "50-recipients": {"to": list(RECIPIENTS[:50]), "subject": "Notes", "text": _ASCII},
-    "1-mib": {
-        "to": [RECIPIENTS[0]],
-        "subject": "Notes",
-        "text": _ASCII,
-        "html": _HTML,
-        "file": _FILE,
-    },
-}
+_SMALL: Final[dict[str, Any]] = {"to": [RECIPIENTS[0]], "subject": "Notes", "text": _ASCII}
+_TWO_TEXTS: Final[dict[str, Any]] = {**_SMALL, "html": _HTML}
 
-_CODE: Final = {
+SHAPES: Final[dict[str, dict[str, Any]]] = {
+    "small": _SMALL,
+    "utf8": {"to": [RECIPIENTS[0]], "subject": "Grüße", "text": _UTF8},
+    "50-recipients": {**_SMALL, "to": list(RECIPIENTS[:50])},
+    "text-html": _TWO_TEXTS,
+    "1-mib": {**_TWO_TEXTS, "blocks": _MIB},
+    "25-mib": {**_TWO_TEXTS, "blocks": 25 * _MIB},
+}
+"""What is built; those with blocks have an attachment of so many."""
+
+_CODE: Final[dict[str, Callable[[dict[str, Any]], Call]]] = {
     "ehlo:build": _of_ehlo,
+    "ehlo:pieces": _pieces_of_ehlo,
+    "ehlo:file": _file_of_ehlo,
     "stdlib:build": _of_stdlib,
     "ehlo:write": _written_by_ehlo,
     "stdlib:write": _written_by_stdlib,
 }
+_FOR_ATTACHMENTS: Final = {"ehlo:pieces", "ehlo:file"}  # small messages are one piece anyhow
+_PEERS: Final = {
+    **dict.fromkeys(("ehlo:build", "ehlo:pieces", "ehlo:file"), "stdlib:build"),
+    "ehlo:write": "stdlib:write",
+}
 
 
-def _case(code: Callable[..., Call], parts: dict[str, Any]) -> Case:
+def warm_up() -> None:
+    """Build a message of a few lines in each way, so that all code is there that is needed."""
+    parts = {**_TWO_TEXTS, "blocks": 0}
+    for what in (*_PEERS, *_PEERS.values()):
+        _CODE[what](parts)()
+
+
+def is_weighed(name: str) -> bool:
+    """Tell whether a case is measured in memory: those that begin with nothing but values."""
+    return ":write:" not in name
+
+
+def peer_of(name: str) -> str:
+    """Return the case of the standard library that does the same; empty for its own."""
+    what, _, shape = name.rpartition(":")
+    return f"{_PEERS[what]}:{shape}" if what in _PEERS else ""
+
+
+def _case(code: Callable[[dict[str, Any]], Call], parts: dict[str, Any]) -> Case:
     def case() -> tuple[Call, Result]:
-        return code(**parts), lambda seconds: {"us": seconds * 1e6}
+        return code(parts), lambda seconds: {"us": seconds * 1e6}
 
     return case
 
@@ -107,4 +182,5 @@ CASES: Final[dict[str, Case]] = {
     f"{what}:{shape}": _case(code, parts)
     for shape, parts in SHAPES.items()
     for what, code in _CODE.items()
+    if "blocks" in parts or what not in _FOR_ATTACHMENTS
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.building import peer_of
 from benchmarks.targets import TARGETS, Bound, Measure, Target
 from benchmarks.workloads import WORKLOADS
 
@@ -13,9 +14,14 @@ if TYPE_CHECKING:
 
     Results = dict[str, Any]
 
-_COMPARE: Final[dict[Measure, Callable[[float, float], float]]] = {
-    Measure.RATIO: lambda mine, other: mine / other,
-    Measure.SPEEDUP: lambda mine, other: other / mine,
+
+def _quotient(dividend: float, divisor: float) -> float | None:
+    return dividend / divisor if divisor else None  # a small message takes no memory at all
+
+
+_COMPARE: Final[dict[Measure, Callable[[float, float], float | None]]] = {
+    Measure.RATIO: _quotient,
+    Measure.SPEEDUP: lambda mine, other: _quotient(other, mine),
     Measure.DIFFERENCE: lambda mine, other: mine - other,
 }
 _NONE: Final = "-"
@@ -47,7 +53,8 @@ def compared(
     compare = _COMPARE[measure]
     pairs = zip(values(mine, metric), values(other, metric), strict=False)
     found = [compare(a, b) for a, b in pairs if a is not None and b is not None]
-    return median(found) if found else None
+    numbers = [value for value in found if value is not None]
+    return median(numbers) if numbers else None
 
 
 def figure(results: Results, target: Target) -> float | str:
@@ -118,16 +125,47 @@ def references(row: str) -> tuple[str, str]:
     return "", ""
 
 
-_WITH_RATIOS: Final = {"W1": "messages_per_s", "W2": "messages_per_s", "W3": "mb_per_s"}
+class _Ratio(NamedTuple):
+    """A column that compares a row with another.
+
+    Attributes:
+        heading: Of the column.
+        metric: What is compared.
+        measure: How.
+        other: Names the other row; empty where there is none.
+    """
+
+    heading: str
+    metric: str
+    measure: Measure
+    other: Callable[[str], str]
+
+
+def _limit_and_peer(metric: str) -> tuple[_Ratio, ...]:
+    return (
+        _Ratio("of the limit", metric, Measure.RATIO, lambda row: references(row)[0]),
+        _Ratio("times the peer", metric, Measure.RATIO, lambda row: references(row)[1]),
+    )
+
+
+_RATIOS: Final[dict[str, tuple[_Ratio, ...]]] = {
+    "W1": _limit_and_peer("messages_per_s"),
+    "W2": _limit_and_peer("messages_per_s"),
+    "W3": _limit_and_peer("mb_per_s"),
+    "W9": (
+        _Ratio("times as fast as `EmailMessage`", "us", Measure.SPEEDUP, peer_of),
+        _Ratio("times less memory", "extra_mib", Measure.SPEEDUP, peer_of),
+    ),
+}
 
 
 def _ratios(results: Results, workload: str, row: str) -> Iterator[str]:
     mine = row_of(results, workload, row)
-    for other in references(row):
-        ratio = None
+    for column in _RATIOS.get(workload, ()):
+        ratio, other = None, column.other(row)
         if other:
             found = row_of(results, workload, other)
-            ratio = compared(mine, found, _WITH_RATIOS[workload], Measure.RATIO)
+            ratio = compared(mine, found, column.metric, column.measure)
         yield number(ratio)
 
 
@@ -143,7 +181,7 @@ def workload_table(results: Results, name: str) -> str:
     workload = WORKLOADS[name]
     first = next(iter(workload.metrics))
     headings = ["", *workload.metrics.values()]
-    headings += ["of the limit", "times the peer"] if name in _WITH_RATIOS else []
+    headings += [column.heading for column in _RATIOS.get(name, ())]
     headings += ["spread"]
     lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for row, found in results["workloads"][name]["rows"].items():
@@ -151,7 +189,7 @@ def workload_table(results: Results, name: str) -> str:
             cells = [f"not available: {found['unavailable']}", *[""] * (len(headings) - 2)]
         else:
             cells = [number(middle(found, metric)) for metric in workload.metrics]
-            cells += _ratios(results, name, row) if name in _WITH_RATIOS else []
+            cells += _ratios(results, name, row)
             cells += [_spread(found, first)]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])

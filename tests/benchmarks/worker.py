@@ -259,9 +259,29 @@ def micro(module: str, name: str, seconds: float, cpu: int | None) -> dict[str, 
     return answer
 
 
+def weigh(module: str, name: str) -> dict[str, Any]:
+    """Call a function once: the most memory of the process, less what it had before.
+
+    What the function works on is made after that, too. Resident memory, unlike what `tracemalloc`
+    counts, has everything in it that the machine must have: what C allocates, and what the
+    allocators keep. The peak of `getrusage` would not do: it has that of the imports in it, and
+    that of the parent before it became this program.
+    """
+    cases = import_module(module)
+    cases.warm_up()
+    gc.collect()
+    known, resident = _forget_peak(), _memory("VmRSS")
+    call, _ = cases.CASES[name]()
+    call()
+    peak = _memory("VmHWM")
+    if not known or resident is None or peak is None:
+        return {}
+    return {"extra_mib": (peak - resident) / 1024}
+
+
 KINDS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     function.__name__: function
-    for function in (throughput, plain, operations, bulk, trips, starts, idle, micro)
+    for function in (throughput, plain, operations, bulk, trips, starts, idle, micro, weigh)
 }
 
 

@@ -270,6 +270,19 @@ def _micro(stage: Stage, module: str, names: Iterable[str]) -> Iterator[Entry]:
         yield Entry(name, {**task, "seconds": stage.effort.seconds, "cpu": stage.cpu})
 
 
+def _timed_and_weighed(task: dict[str, Any], prefix: Sequence[str]) -> dict[str, Any]:
+    """Measure time and memory, each in a process of its own."""
+    weighing = {"kind": "weigh", "module": task["module"], "name": task["name"]}
+    return {**measure(task, prefix), **measure(weighing, prefix)}
+
+
+def _building(stage: Stage) -> Iterator[Entry]:
+    for entry in _micro(stage, "building", building.CASES):
+        if building.is_weighed(entry.name):
+            entry.measure = _timed_and_weighed
+        yield entry
+
+
 def _cases_of(cases: Iterable[str], kinds: Iterable[str]) -> list[str]:
     wanted = set(kinds)
     return [case for case in cases if case.rpartition(":")[2] in wanted]
@@ -350,8 +363,8 @@ WORKLOADS: Final[dict[str, Workload]] = {
     ),
     "W9": Workload(
         "Messages built and written",
-        {"us": "CPU µs"},
-        lambda stage: _micro(stage, "building", building.CASES),
+        {"us": "CPU µs", "extra_mib": "extra memory, MiB"},
+        _building,
         _once_if_quick,
     ),
 }

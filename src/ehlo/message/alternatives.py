@@ -33,13 +33,18 @@ def checked_text(what: str, text: str) -> str:
         InvalidInput: It holds a NUL or a lone surrogate.
         TypeError: It is no text.
     """
-    try:
-        require_str(what, text).encode()
-    except UnicodeEncodeError as exc:
-        raise InvalidInput(f"{what} holds a lone surrogate at position {exc.start}") from None
+    if not require_str(what, text).isascii():
+        _check_encodable(what, text)
     if "\0" in text:
         raise InvalidInput(f"{what} holds a NUL at position {text.index(chr(0))}")
     return text
+
+
+def _check_encodable(what: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(f"{what} holds a lone surrogate at position {exc.start}") from None
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)

@@ -44,7 +44,9 @@ class Encoded(NamedTuple):
 
 def crlf(octets: bytes) -> bytes:
     """Return the octets with every line end (CRLF, a bare CR, a bare LF) as CRLF."""
-    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    if b"\r" in octets:  # as in few texts that Python programs write
+        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return octets.replace(b"\n", b"\r\n")
 
 
 def text_body(text: str, *, eight_bit: bool = False) -> Encoded:

@@ -37,7 +37,7 @@ def check_date(date: datetime) -> timedelta:
     offset = date.utcoffset()
     if offset is None:
         raise InvalidInput("the date has no UTC offset: use datetime.now().astimezone()")
-    if offset % _MINUTE or date.year < _FIRST_YEAR:
+    if (offset and offset % _MINUTE) or date.year < _FIRST_YEAR:
         raise InvalidInput("the date needs an offset in whole minutes and a year from 1900")
     return offset
 
@@ -54,9 +54,9 @@ def format_date(date: datetime) -> str:
     Raises:
         InvalidInput: See `check_date`.
     """
-    minutes = check_date(date) // _MINUTE
-    hours, minutes_left = divmod(abs(minutes), 60)
-    sign = "-" if minutes < 0 else "+"
-    day = f"{_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"
-    time = f"{date.hour:02}:{date.minute:02}:{date.second:02}"
-    return f"{day} {time} {sign}{hours:02}{minutes_left:02}"
+    check_date(date)
+    # The digits are those of ISO 8601, which C writes at once: `2003-07-01 10:52:37+02:00`. The
+    # class's own function, as a subclass may write something else.
+    iso = datetime.isoformat(date, " ", "seconds")
+    day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
+    return f"{day}, {iso[8:10]} {month} {iso[:4]} {iso[11:19]} {iso[19:22]}{iso[23:25]}"

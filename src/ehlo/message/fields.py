@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from ehlo.address import Address, Mailbox, MailboxLike
 from ehlo.errors import InvalidInput
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIELD_NAME",
     "EntryLike",
+    "any_needs_smtputf8",
     "check_authors",
     "entries",
     "extra_field",
@@ -91,12 +92,23 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (Mailbox.of(value),)
     if value is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise TypeError("mailboxes are none by being left out, or by (), not by None")
-    items = tuple(value)
-    if not any(isinstance(item, Group) for item in items):
-        # a tuple may be a pair
-        found = items if isinstance(value, tuple) else list(items)
-        return mailboxes(cast("Iterable[MailboxLike]", found))
-    return tuple(item if isinstance(item, Group) else Mailbox.of(item) for item in items)
+    if type(value) is tuple and _is_pair(cast("tuple[object, ...]", value)):
+        return mailboxes(cast("MailboxLike", value))
+    items: Any = value
+    # Texts first, and without a call more: most are, and there may be very many.
+    return tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
+
+
+def _is_pair(value: tuple[object, ...]) -> bool:
+    match value:
+        case (str(), str() | Address()):
+            return True
+        case _:
+            return False
+
+
+def _entry(value: EntryLike) -> Entry:
+    return value if isinstance(value, Group) else Mailbox.of(value)
 
 
 def members(found: Iterable[Entry]) -> Iterator[Mailbox]:
@@ -106,6 +118,25 @@ def members(found: Iterable[Entry]) -> Iterator[Mailbox]:
             yield from entry.mailboxes
         else:
             yield entry
+
+
+def any_needs_smtputf8(found: Iterable[Entry]) -> bool:
+    """Tell whether an address of some mailboxes and groups has no form in ASCII.
+
+    Args:
+        found: The mailboxes and groups.
+
+    Returns:
+        Whether a header that names them all needs SMTPUTF8 (RFC 6531).
+    """
+    for entry in found:
+        if isinstance(entry, Group):
+            if any_needs_smtputf8(entry.mailboxes):
+                return True
+        # looked at first, without a call: it is asked of each recipient of each message
+        elif not entry.address.spec.isascii() and entry.address.needs_smtputf8:
+            return True
+    return False
 
 
 def check_authors(authors: tuple[Mailbox, ...], sender: Mailbox | None) -> None:

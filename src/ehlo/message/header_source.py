@@ -44,6 +44,8 @@ def unfolded(name: str, text: str) -> str:
         InvalidInput: A line end is not followed by white space, so that it would begin another
             field, or there is a NUL.
     """
+    if text.isprintable():  # then it holds neither
+        return text
     if _INJECTED.search(text):
         raise InvalidInput(f"the field {name!r} holds a line end or a NUL that breaks the header")
     return _LINE_END.sub("", text)
@@ -77,7 +79,10 @@ def check_once(fields: Fields) -> None:
     Raises:
         InvalidInput: There is one; readers differ in which they believe.
     """
-    counts = Counter(name for name, _ in fields)
+    names = [name for name, _ in fields]
+    if len(set(names)) == len(names):
+        return
+    counts = Counter(names)
     for name in _ONCE:
         if counts[name] > 1:
             raise InvalidInput(f"the message has {counts[name]} {name!r} fields, and may have one")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ehlo.address import Mailbox
 from ehlo.errors import InvalidInput
 from ehlo.message.encoded_words import ENCODED_LINE_MAX, ENCODED_WORD_MAX, encoded_words
 from ehlo.message.group import Group
@@ -20,7 +21,7 @@ from ehlo.message.group import Group
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ehlo.address import Address, Mailbox
+    from ehlo.address import Address
     from ehlo.message.group import Entry
     from ehlo.message.mailboxes import Group as GroupSource
 
@@ -167,7 +168,7 @@ def identifiers(name: str, text: str) -> str:
     return fold(f"{name}: {words[0]}", (f" {word}" for word in words[1:]))
 
 
-def addresses(name: str, entries: Iterable[Entry], *, utf8: bool = False) -> str:
+def addresses(name: str, entries: Sequence[Entry], *, utf8: bool = False) -> str:
     """Write a field that holds a list of mailboxes and groups (RFC 5322 section 3.6.2).
 
     Args:
@@ -182,8 +183,35 @@ def addresses(name: str, entries: Iterable[Entry], *, utf8: bool = False) -> str
         InvalidAddress: A domain is not ASCII, has to be, and is none of IDNA 2008.
         InvalidInput: A local part is not ASCII and has to be, or the package `idna` is needed.
     """
+    bare = _bare(entries)
+    if bare is not None:
+        return _folded_list(name, bare)
     words = _Words(_room_for_word(name), utf8)
     return _address_list(name, map(words.entry, entries))
+
+
+def _bare(entries: Iterable[Entry]) -> list[str] | None:
+    """Return the addresses of mailboxes without a name, if all are ASCII; else None.
+
+    Most recipients are such, and there may be very many.
+    """
+    specs: list[str] = []
+    for entry in entries:
+        if type(entry) is not Mailbox or entry.name:
+            return None
+        spec = entry.address.spec
+        if not spec.isascii() or "@" not in spec:
+            return None
+        specs.append(spec)
+    return specs
+
+
+def _folded_list(name: str, entries: list[str]) -> str:
+    *others, last = entries
+    if not others:
+        return f"{name}: {last}\r\n"
+    first, *others = [*(f"{entry}," for entry in others), last]
+    return fold(f"{name}: {first}", [f" {entry}" for entry in others], ENCODED_LINE_MAX)
 
 
 def address_groups(
@@ -209,10 +237,7 @@ def address_groups(
 
 
 def _address_list(name: str, entries: Iterable[list[str]]) -> str:
-    words = _listed(entries)
-    if len(words) == 1:
-        return f"{name}: {words[0]}\r\n"
-    first, *others = words
+    first, *others = _listed(entries)
     return fold(f"{name}: {first}", [f" {word}" for word in others], ENCODED_LINE_MAX)
 
 

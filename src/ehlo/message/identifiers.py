@@ -76,7 +76,9 @@ def new_identifier(make_id: Callable[[], str]) -> str:
             lines between them.
     """
     identifier = make_id()
-    if len(identifier) > _IDENTIFIER_MAX or not _IDENTIFIER.fullmatch(identifier):
+    is_usual = identifier.isalnum() and identifier.isascii()
+    is_one = is_usual or _IDENTIFIER.fullmatch(identifier)
+    if len(identifier) > _IDENTIFIER_MAX or not is_one:
         raise InvalidInput(f"not an identifier for a header: {identifier!r}")
     return identifier
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, NoReturn, Self, TypedDict, cast
 
 from typing_extensions import Unpack, override
@@ -18,7 +19,14 @@ from ehlo.errors import InvalidInput
 from ehlo.message.alternatives import Alternative, Calendar, checked_text
 from ehlo.message.attachment import Attachment
 from ehlo.message.dates import check_date
-from ehlo.message.fields import check_authors, entries, extra_fields, mailboxes, members
+from ehlo.message.fields import (
+    any_needs_smtputf8,
+    check_authors,
+    entries,
+    extra_fields,
+    mailboxes,
+    members,
+)
 from ehlo.message.identifiers import check_message_id, identifier_of, message_ids
 from ehlo.message.mailing_list import MailingList
 from ehlo.message.resent import Resent
@@ -209,6 +217,7 @@ class Message:
         message_id: str | None = None,
         transfer: Body | str = Body.EIGHT_BIT_MIME,
     ) -> None:
+        # Nothing is called for what most messages have not.
         _set(self, "from_", mailboxes(from_))
         _set(self, "to", entries(to))
         _set(self, "cc", entries(cc) if cc != () else ())
@@ -222,19 +231,20 @@ class Message:
         )
         _set(self, "text", None if text is None else checked_text("text", text))
         _set(self, "html", None if html is None else checked_text("html", html))
-        _set(self, "alternatives", _all(Alternative, alternatives))
-        _set(self, "inline", _all(Attachment, inline))
+        _set(self, "alternatives", _all(Alternative, alternatives) if alternatives != () else ())
+        _set(self, "inline", _all(Attachment, inline) if inline != () else ())
         _set(self, "calendar", None if calendar is None else _one(Calendar, calendar))
-        _set(self, "attachments", _all(Attachment, attachments))
+        _set(self, "attachments", _all(Attachment, attachments) if attachments != () else ())
         _set(self, "in_reply_to", message_ids(in_reply_to) if in_reply_to != () else ())
         _set(self, "references", message_ids(references) if references != () else ())
-        _set(self, "auto_submitted", _chosen(auto_submitted))
+        kind = auto_submitted
+        _set(self, "auto_submitted", None if kind is None else chosen(AutoSubmitted, kind))
         notified = disposition_notification_to
         _set(self, "disposition_notification_to", mailboxes(notified) if notified != () else ())
         _set(
             self, "mailing_list", None if mailing_list is None else _one(MailingList, mailing_list)
         )
-        _set(self, "resent", _all(Resent, resent))
+        _set(self, "resent", _all(Resent, resent) if resent != () else ())
         _set(self, "headers", extra_fields(headers, set(self._written())) if headers else ())
         _set(self, "date", date)
         _set(self, "message_id", None if message_id is None else check_message_id(message_id))
@@ -306,9 +316,13 @@ class Message:
             InvalidInput: The message needs one of the arguments and it is not there or wrong; or it
                 cannot be had in that form; or it has parts that must be awaited.
         """
-        return b"".join(
-            self.iter_bytes(now=now, make_id=make_id, transfer=transfer, smtputf8=smtputf8)
-        )
+        content = self._content(now, make_id, transfer, smtputf8)
+        if isinstance(content, Octets):
+            return content.octets
+        # Not joined: a piece at a time is there beside the whole, and stays in the cache.
+        buffer = BytesIO()
+        buffer.writelines(_now(content))
+        return buffer.getvalue()
 
     def iter_bytes(
         self,
@@ -324,12 +338,7 @@ class Message:
             The pieces, at most 128 KiB each, or as large as its texts and what goes in binary.
         """
         content = self._content(now, make_id, transfer, smtputf8)
-        if isinstance(content, Octets):
-            return iter((content.octets,))
-        pieces = content.pieces()
-        if isinstance(pieces, AsyncIterator):
-            raise InvalidInput("the message has attachments that must be awaited: use aiter_bytes")
-        return cast("Iterator[bytes]", pieces)
+        return iter((content.octets,)) if isinstance(content, Octets) else _now(content)
 
     async def aiter_bytes(
         self,
@@ -377,7 +386,8 @@ class Message:
         )
         make = make_id or partial(identifier_of, stamps.message_id)
         utf8 = self.needs_smtputf8 if smtputf8 is None else smtputf8
-        return Writing(self, stamps, make).write(Form(chosen(Body, transfer), utf8))
+        most = transfer if type(transfer) is Body else chosen(Body, transfer)
+        return Writing(self, stamps, make).write(Form(most, utf8))
 
     # -- The standard library ---------------------------------------------------------------------
 
@@ -429,10 +439,7 @@ class Message:
                 *block.cc,
                 *(() if block.sender is None else (block.sender,)),
             )
-        for mailbox in members(found):
-            if not mailbox.address.spec.isascii() and mailbox.address.needs_smtputf8:
-                return True
-        return False
+        return any_needs_smtputf8(found)
 
     @property
     def files(self) -> tuple[Attachment, ...]:
@@ -492,6 +499,14 @@ class _Characters(int):
         return f"<{int(self)} characters>"
 
 
+def _now(content: Stream) -> Iterator[bytes]:
+    """Begin to read what need not be awaited."""
+    pieces = content.pieces()
+    if isinstance(pieces, AsyncIterator):
+        raise InvalidInput("the message has attachments that must be awaited: use aiter_bytes")
+    return cast("Iterator[bytes]", pieces)
+
+
 def _no_identifiers() -> NoReturn:
     raise InvalidInput("the message needs a fresh identifier: pass `make_id`")
 
@@ -503,14 +518,10 @@ def _no_date() -> NoReturn:
 def _all(kind: type[Any], values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - one, or some
     if isinstance(values, kind):
         return (values,)
-    return tuple(_one(kind, value) for value in values) if values != () else ()
+    return tuple(_one(kind, value) for value in values)
 
 
 def _one(kind: type[Any], value: Any) -> Any:  # noqa: ANN401 - any kind
     if not isinstance(value, kind):
         raise TypeError(f"{kind.__name__} is wanted here, not {type(value).__name__}")
     return value
-
-
-def _chosen(value: AutoSubmitted | str | None) -> AutoSubmitted | None:
-    return None if value is None else chosen(AutoSubmitted, value)

@@ -352,6 +352,7 @@ def test_a_log_of_what_happens(server: Server, caplog: pytest.LogCaptureFixture)
         client.send(CONTENT, envelope=TO_BOB)
     lines = [line for line in caplog.messages if line.startswith("client: ")]
     assert [line.split(", ")[1] for line in lines] == ["Connected", "Opened", "Sent", "Discarded"]
+    assert lines[0].startswith(f"client: connection 1, Connected, to {server.host}:{server.port}, ")
     assert lines[-1].endswith(" s, max-messages")
 
 

@@ -205,9 +205,7 @@ def _open_with(settings: Settings, end: float | None) -> Pump:
     sock = dial(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:
-        connection = pump.link.connection
-        opening = settings.opening(sock.getsockname())
-        pump.run(settings.watch(connection, dialogues.open_session(connection, opening)), end=end)
+        pump.run(settings.open(pump.link.connection, sock.getsockname()), end=end)
     except BaseException:
         pump.close()
         raise

@@ -60,13 +60,17 @@ class Why(StrEnum):
 class Connected:
     """A connection came about; nothing was said yet.
 
+    Of several servers one may do that and fail nevertheless: then the next one is told as well.
+
     Attributes:
         connection: Its number: the client's first is 1.
-        seconds: How long that took, the look-up of the name included.
+        seconds: How long that took, the look-up of the name and servers before this one included.
+        server: To which server, as `host:port` or the path; through a proxy it is that behind it.
     """
 
     connection: int
     seconds: float
+    server: str
 
 
 @dataclass(frozen=True, slots=True)

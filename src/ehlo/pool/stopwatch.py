@@ -35,17 +35,20 @@ class Stopwatch:
         self._tell = tell
         self._begun = clock()
 
-    def watch(self, connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
+    def watch(
+        self, server: str, connection: Connection, dialogue: Dialogue[None]
+    ) -> Dialogue[None]:
         """Run a dialogue that opens a session, and tell how it goes.
 
         Args:
+            server: To whom; several may be tried in turn.
             connection: Its Connection.
             dialogue: The dialogue.
 
         Raises:
             SMTPError: Whatever the dialogue raises.
         """
-        self._tell(Connected(self._number, self._clock() - self._begun))
+        self._tell(Connected(self._number, self._clock() - self._begun, server))
         seconds = dict.fromkeys((Phase.TLS, Phase.AUTH), 0.0)
         was_encrypted = False
         trouble: SMTPError | None = None

@@ -6,14 +6,14 @@ import logging
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ehlo.errors import InvalidInput
+from ehlo.errors import InvalidInput, SMTPError
 from ehlo.options import ClientOptions
 from ehlo.pool.options import PoolOptions
 from ehlo.pool.stopwatch import Stopwatch
 from ehlo.runtime.options import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from ehlo.endpoint import Found
     from ehlo.options import ConnectOptions
@@ -26,6 +26,22 @@ __all__ = ["ClientSettings", "Listener"]
 _logger = logging.getLogger("ehlo")
 _POOL: Final = frozenset(field.name for field in fields(PoolOptions))
 _OWN: Final = frozenset({"retry_policy", "on_event"})
+
+_DESCRIBED: Final[Mapping[str, Callable[[Any], str]]] = {
+    "server": "to {}".format,
+    "seconds": "{:.3f} s".format,
+    "why": str,
+    "error": lambda error: " after ".join(_trouble(error)),
+}
+"""How the log shows what events have."""
+
+
+def _trouble(error: Exception) -> Iterator[str]:
+    """Name an error, and those of the servers that were tried before."""
+    yield type(error).__name__
+    if isinstance(error, SMTPError):
+        for server, earlier in reversed(error.failed_over):
+            yield f"{type(earlier).__name__} of {server}"
 
 
 class Listener:
@@ -60,15 +76,10 @@ class Listener:
 def _described(event: ClientEvent) -> str:
     """Return an event in a line; an error that is not ours is named and not quoted."""
     parts = [f"connection {event.connection}", type(event).__name__]
-    seconds = getattr(event, "seconds", None)
-    if seconds is not None:
-        parts.append(f"{seconds:.3f} s")
-    why = getattr(event, "why", None)
-    if why is not None:
-        parts.append(str(why))
-    error = getattr(event, "error", None)
-    if error is not None:
-        parts.append(type(error).__name__)
+    for name, described in _DESCRIBED.items():
+        value = getattr(event, name, None)
+        if value is not None:
+            parts.append(described(value))
     return ", ".join(parts)
 
 

@@ -10,7 +10,7 @@ from typing_extensions import TypeIs
 
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
-from ehlo.dialogues import Opening, Transaction
+from ehlo.dialogues import Opening, Transaction, open_session
 from ehlo.endpoint import read_server
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 __all__ = ["Settings"]
 
 
-Watch: TypeAlias = "Callable[[Connection, Dialogue[None]], Dialogue[None]]"
-"""Runs the dialogue that opens a session, and may look on."""
+Watch: TypeAlias = "Callable[[str, Connection, Dialogue[None]], Dialogue[None]]"
+"""Is given the server, a Connection, and what opens a session there; runs it, and may look on."""
 
 
-def _unwatched(_connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
+def _unwatched(_server: str, _connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
     return dialogue
 
 
@@ -75,7 +75,7 @@ class Settings:
         server_hostname: The name that the server's certificate must be for.
         route: The way to the server.
         alternatives: The settings of the servers to try where this one cannot be had.
-        watch: Runs the dialogue that opens the session, and may look on.
+        watch: See `Watch`.
     """
 
     endpoint: Endpoint
@@ -190,7 +190,7 @@ class Settings:
         """Return the same settings, with somebody who looks on when the session is opened.
 
         Args:
-            watch: Runs the dialogue that does it; at whichever of the servers.
+            watch: See `Watch`; the same for all servers.
 
         Returns:
             The settings of the first server, which know those of the others.
@@ -238,6 +238,19 @@ class Settings:
             cleartext=self.cleartext,
             channel=self.channel,
         )
+
+    def open(self, connection: Connection, socket_name: object) -> Dialogue[None]:
+        """Open the session, while whoever is interested looks on.
+
+        Args:
+            connection: A Connection that has seen nothing yet.
+            socket_name: The socket's own address, as `getsockname` tells it.
+
+        Returns:
+            The dialogue.
+        """
+        dialogue = open_session(connection, self.opening(socket_name))
+        return self.watch(str(self.endpoint), connection, dialogue)
 
     @property
     def channel(self) -> Channel:

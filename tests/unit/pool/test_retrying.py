@@ -99,6 +99,19 @@ def test_what_is_kept_has_no_traceback() -> None:
     assert error.__context__ is None
 
 
+def test_nor_have_the_errors_of_servers_that_were_tried_before() -> None:
+    def fail() -> None:
+        raise OSError("cause")
+
+    error, earlier = Timeout("late"), ConnectionLost("gone")
+    with pytest.raises(OSError, match="cause") as caught:
+        fail()
+    earlier.__cause__ = caught.value
+    error.failed_over = (("a.example.com:25", earlier),)
+    assert kept(own_copy(error)).failed_over == error.failed_over
+    assert caught.value.__traceback__ is None
+
+
 def test_copies_are_equal_and_not_the_same() -> None:
     error = Timeout("late", phase=Phase.CONNECT)
     error.__cause__ = OSError("cause")

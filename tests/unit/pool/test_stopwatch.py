@@ -44,9 +44,9 @@ def test_what_happens_in_turn() -> None:
         yield Receive(Phase.AUTH)
         connection.authenticated = True
 
-    watched = Stopwatch(7, Clock(), events.append).watch(connection, dialogue())
+    watched = Stopwatch(7, Clock(), events.append).watch("x:25", connection, dialogue())
     assert [need.phase.name for need in watched] == ["GREETING", "TLS", "HELLO", "AUTH", "AUTH"]
-    assert events == [Connected(7, 1), Encrypted(7, 1, None), Authenticated(7, 2)]
+    assert events == [Connected(7, 1, "x:25"), Encrypted(7, 1, None), Authenticated(7, 2)]
 
 
 def test_tls_that_is_the_end() -> None:
@@ -57,7 +57,7 @@ def test_tls_that_is_the_end() -> None:
         yield UpgradeTls()
         connection.encrypted = True
 
-    for _ in Stopwatch(1, Clock(), events.append).watch(connection, dialogue()):
+    for _ in Stopwatch(1, Clock(), events.append).watch("x:25", connection, dialogue()):
         pass
     assert [type(event) for event in events] == [Connected, Encrypted]
 
@@ -73,7 +73,7 @@ def test_trouble_goes_to_the_dialogue_that_judges() -> None:
             raise
 
     events: list[object] = []
-    watched = Stopwatch(1, Clock(), events.append).watch(Connection(), dialogue())
+    watched = Stopwatch(1, Clock(), events.append).watch("x:25", Connection(), dialogue())
     next(watched)
     trouble = ConnectionLost("gone")
     with pytest.raises(ConnectionLost):
@@ -94,7 +94,9 @@ def opened(options: ServerOptions) -> Iterator[object]:
     )
     watch = Stopwatch(1, Clock(), events.append).watch
     converse(
-        watch(connection, open_session(connection, opening)), connection, ServerConnection(options)
+        watch("x:25", connection, open_session(connection, opening)),
+        connection,
+        ServerConnection(options),
     )
     return iter(events)
 

@@ -1,5 +1,6 @@
 """Signatures that went through a real Postfix and its Maildir, as others verify them."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +98,32 @@ def test_signatures_survive_a_server(
     ]
     again = dkim_verifier.verify(b"Subject: another one\r\n" + arrived + b"PS\r\n", *signers)
     assert not any(finding.passed for finding in again)
+
+
+@pytest.mark.parametrize("fields", MESSAGES.values(), ids=MESSAGES)
+def test_sealed_messages_are_signed_by_whoever_sends_them(
+    servers: Servers, dkim_verifier: Verifier, fields: dict[str, Any]
+) -> None:
+    own = {"from_": "ada@example.org", "to": "bob@example.org", "text": "x"}
+    sealed = ehlo.Sealed(ehlo.Message(**(own | fields)), RSA, ED25519)
+    url = f"smtp://{servers.plain.host}:{servers.plain.port}"
+    results = [
+        *ehlo.blocking.send_many([(sealed, TO_BOB)], url),
+        *asyncio.run(collected(sealed, url)),
+    ]
+    for result in results:
+        assert result.receipt is not None
+        assert result.receipt.message_id is not None
+        arrived = delivered(servers.maildir / "bob", result.receipt.message_id)
+        found = dkim_verifier.verify(arrived, RSA, ED25519)
+        assert found == [
+            (signer.selector, signer.algorithm in dkim_verifier.algorithms)
+            for signer in (ED25519, RSA)
+        ]
+
+
+async def collected(sealed: ehlo.Sealed, url: str) -> list[ehlo.Result]:
+    return [result async for result in ehlo.asyncio.send_many([(sealed, TO_BOB)], url)]
 
 
 def test_a_header_in_utf_8_survives(servers: Servers, dkim_verifier: Verifier) -> None:

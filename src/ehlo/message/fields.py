@@ -94,7 +94,7 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         raise TypeError("mailboxes are none by being left out, or by (), not by None")
     if type(value) is tuple and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))
-    items: Any = value
+    items = cast("Any", value)
     # Texts first, and without a call more: most are, and there may be very many.
     return tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
 

@@ -146,7 +146,7 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     return clone
 
 
-def _shallow(part: AnyMessage) -> AnyMessage:
+def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
     """Copy a part and its list of fields; fields themselves never change."""
     clone = copy.copy(part)
     del vars(clone)["__deepcopy__"]  # which would copy the other one

@@ -219,8 +219,13 @@ class Pool:
             A time; None for as long as it takes.
         """
         with self.guard:
+            is_pause = bool(self._refusals) and self._opens_at > self.clock()
+            if self._refusals and not is_pause:
+                # It may have come to its end only now, and the alarm would be set for nothing: who
+                # is not served either waits for somebody who will wake it.
+                self._serve()
             lease.is_awake = lease.slot is not None or lease.error is not None
-            if self._opens_at <= self.clock() or not self._refusals:
+            if not is_pause:
                 return end
             return self._opens_at if end is None else min(self._opens_at, end)
 

@@ -278,6 +278,25 @@ def test_after_a_failure_nobody_tries_for_a_while_and_then_one_alone() -> None:
     assert all(len(user.result.failed_attempts) == 1 for user in users)
 
 
+class Sluggish(World):
+    """A world in which the process is stopped for a while whenever a connection cannot be had."""
+
+    def __call__(self, event: Any) -> None:
+        super().__call__(event)
+        if isinstance(event, OpeningFailed):
+            self.now += 60
+
+
+def test_the_pause_may_be_over_before_anybody_has_looked_at_the_clock() -> None:
+    """Nobody would wake who sleeps then."""
+    world = Sluggish(max_connections=1, backoff=1)
+    world.rooms = [lost(), lost()]
+    users = [world.sender() for _ in range(3)]
+    world.run(*users)
+    assert [type(user.result) for user in users] == [Receipt] * 3
+    assert world.opened == 3
+
+
 def test_the_pause_doubles_up_to_a_bound() -> None:
     options = PoolOptions(backoff=0.5)
     assert [options.pause(n) for n in (1, 2, 3, 5, 6, 7, 5000)] == [0.5, 1, 2, 8, 10, 10, 10]

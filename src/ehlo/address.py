@@ -65,7 +65,9 @@ POSTMASTER: Final = "postmaster"
 
 def _fail(text: str, position: int, why: str) -> InvalidAddress:
     shown = text if len(text) <= PATH_MAX else f"{text[:PATH_MAX]}..."
-    msg = f"not an address: {why} at position {position} of {shown!r}"
+    # The commonest mistake, and none that a grammar can name.
+    hint = "; one text is one mailbox, a list holds several" if "," in text or ";" in text else ""
+    msg = f"not an address: {why} at position {position} of {shown!r}{hint}"
     return InvalidAddress(msg, text=text, position=position)
 
 

@@ -111,3 +111,12 @@ def refused(message: Message) -> None:
         ehlo.blocking.send(message, server.url)
     assert caught.value.outcome is Outcome.NOT_SENT
     assert server.messages == ()
+
+
+def test_the_same_message_is_the_same_octets_each_time_it_is_sent() -> None:  # H6
+    message = ehlo.stamped(Message(**PARTS, text="a", html="b"))
+    first, second = (received(message, *ALL).content for _ in range(2))
+    assert first == second == message.as_bytes(transfer="8BITMIME")
+    binary = message.replace(transfer="BINARYMIME", attachments=Attachment(b"x"))
+    first, second = (received(binary, *ALL).content for _ in range(2))
+    assert first != second  # nobody can tell the boundaries beforehand

@@ -147,6 +147,8 @@ _CODE: Final[dict[str, Callable[[dict[str, Any]], Call]]] = {
     "stdlib:write": _written_by_stdlib,
 }
 _FOR_ATTACHMENTS: Final = {"ehlo:pieces", "ehlo:file"}  # small messages are one piece anyhow
+# To make the message first takes longer than all else here, and 1 MiB says the same.
+_SLOW: Final = {("ehlo:write", "25-mib"), ("stdlib:write", "25-mib")}
 _PEERS: Final = {
     **dict.fromkeys(("ehlo:build", "ehlo:pieces", "ehlo:file"), "stdlib:build"),
     "ehlo:write": "stdlib:write",
@@ -182,5 +184,5 @@ CASES: Final[dict[str, Case]] = {
     f"{what}:{shape}": _case(code, parts)
     for shape, parts in SHAPES.items()
     for what, code in _CODE.items()
-    if "blocks" in parts or what not in _FOR_ATTACHMENTS
+    if ("blocks" in parts or what not in _FOR_ATTACHMENTS) and (what, shape) not in _SLOW
 }

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ehlo import InvalidAddress, InvalidInput, Secret, dkim
+from ehlo import InvalidAddress, InvalidInput, Message, Secret, dkim
 from ehlo.dkim.canonicalization import canonical_body, canonical_field
 from ehlo.runtime import ambient
 from support import dkim_keys
@@ -559,3 +559,10 @@ def test_a_traceback_with_locals_does_not_show_the_key(options: dict[str, Any]) 
 def test_a_signer_does_not_change() -> None:
     with pytest.raises(AttributeError):
         signer().domain = "example.org"  # type: ignore[misc]
+
+
+def test_a_signer_signs_octets() -> None:
+    anything: Any = Message(from_="ada@example.org")
+    signer = dkim.Signer(domain="example.org", selector="a", private_key=dkim_keys.ED25519)
+    with pytest.raises(TypeError, match=r"not Message: send ehlo\.Sealed\(message, signer\)"):
+        signer(anything)

@@ -31,10 +31,14 @@ def compose(arguments: Arguments) -> Message:
     Raises:
         InvalidInput: An address or a header is wrong, or a file cannot be read.
     """
+    to = [Mailbox.parse(text) for text in arguments.to]
+    cc = [Mailbox.parse(text) for text in arguments.cc]
     return Message(
         from_=arguments.sender,
-        to=[Mailbox.parse(text) for text in arguments.to],
-        cc=[Mailbox.parse(text) for text in arguments.cc],
+        to=[mailbox for mailbox in to if mailbox.address.domain],
+        cc=[mailbox for mailbox in cc if mailbox.address.domain],
+        # The postmaster without a domain is a recipient, and nothing that a header can name.
+        bcc=[mailbox for mailbox in (*to, *cc) if not mailbox.address.domain],
         subject=arguments.subject,
         text=_text(arguments),
         html=None if arguments.html_file is None else _read(arguments.html_file),

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import textwrap
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typing_extensions import override
 
@@ -148,6 +148,10 @@ class Signer:
             InvalidInput: The octets are no such message: another line end, no From, or several. The
                 clock does not tell the time.
         """
+        given: Any = octets
+        if not isinstance(given, bytes):
+            kind = type(octets).__name__
+            raise TypeError(f"a signer signs octets, not {kind}: send ehlo.Sealed(message, signer)")
         message = parted(octets)
         signed = chosen_fields(self.headers, self.oversigning, message.fields)
         body_hash = hashlib.sha256(canonical_body(self.canonicalization, message.body)).digest()

@@ -33,7 +33,9 @@ def checked_text(what: str, text: str) -> str:
         InvalidInput: It holds a NUL or a lone surrogate.
         TypeError: It is no text.
     """
-    if not require_str(what, text).isascii():
+    if type(text) is not str:
+        require_str(what, text)
+    if not text.isascii():
         _check_encodable(what, text)
     if "\0" in text:
         raise InvalidInput(f"{what} holds a NUL at position {text.index(chr(0))}")

@@ -7,7 +7,7 @@ import struct
 from binascii import b2a_base64, b2a_qp
 from typing import Final, NamedTuple
 
-from ehlo.message.octets import has_long_line
+from ehlo.message.octets import LINE_OCTETS_MAX, has_long_line
 
 __all__ = [
     "BASE64_BLOCK",
@@ -25,6 +25,9 @@ _BLOCK: Final = _LINES * 57
 BASE64_BLOCK: Final = 2 * _BLOCK
 """Octets to encode at a time: the outcome is a little less than 128 KiB."""
 _LINE: Final = 76
+# As numbers: to look for `bytes` in `bytes`, Python first makes an exception that it is no number.
+_NUL: Final = 0
+_CR: Final = 13
 _CUT: Final = struct.Struct("76s" * _LINES)
 # The standard library escapes white space at the end of a line after it has measured the line.
 _OVERLONG: Final = re.compile(rb"^([^\r\n]{74,75})(=20|=09)(?=\r\n)", re.MULTILINE)
@@ -44,7 +47,7 @@ class Encoded(NamedTuple):
 
 def crlf(octets: bytes) -> bytes:
     """Return the octets with every line end (CRLF, a bare CR, a bare LF) as CRLF."""
-    if b"\r" in octets:  # as in few texts that Python programs write
+    if _CR in octets:  # as in few texts that Python programs write
         octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return octets.replace(b"\n", b"\r\n")
 
@@ -80,9 +83,10 @@ def why_not_lines(octets: bytes, *, eight_bit: bool) -> str:
     """
     if not (eight_bit or octets.isascii()):
         return "is not ASCII"
-    if b"\0" in octets:
+    if _NUL in octets:
         return "holds a NUL"
-    return "has lines of more than 998 octets" if has_long_line(octets) else ""
+    is_short = len(octets) <= LINE_OCTETS_MAX  # as a whole: no call for that
+    return "" if is_short or not has_long_line(octets) else "has lines of more than 998 octets"
 
 
 def _shorter(octets: bytes) -> Encoded:

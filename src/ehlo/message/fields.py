@@ -43,6 +43,8 @@ _OWN: Final = {
 _OWN_PREFIXES: Final = ("content-", "resent-")
 _ONCE: Final = {"in-reply-to", "references"}  # RFC 5322 section 3.6
 
+_ONE: Final = (str, Address, Mailbox)  # a union would be made anew each time
+
 EntryLike = MailboxLike | Group
 """What a parameter for one mailbox or group takes."""
 
@@ -63,13 +65,15 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
             that meant two recipients, and would lose one.
         TypeError: A value is no mailbox.
     """
-    if isinstance(value, str | Address | Mailbox):
+    if type(value) is str:
+        return (Mailbox.parse(value),)
+    if isinstance(value, _ONE):
         return (Mailbox.of(value),)
     match value:
         case (str(name), str() | Address() as address) if isinstance(value, tuple):
             return (_pair(name, address),)
         case _:
-            return tuple(Mailbox.of(item) for item in value)
+            return tuple(Mailbox.of(item) for item in _several(value))
 
 
 def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
@@ -88,15 +92,22 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
     """
     if isinstance(value, Group):
         return (value,)
-    if isinstance(value, str | Address | Mailbox):
+    if isinstance(value, _ONE):
         return (Mailbox.of(value),)
-    if value is None:  # pyright: ignore[reportUnnecessaryComparison]
-        raise TypeError("mailboxes are none by being left out, or by (), not by None")
-    if type(value) is tuple and _is_pair(cast("tuple[object, ...]", value)):
+    if isinstance(value, tuple) and _is_pair(cast("tuple[object, ...]", value)):
         return mailboxes(cast("MailboxLike", value))
-    items = cast("Any", value)
+    items = _several(value)
+    parse = Mailbox.parse
     # Texts first, and without a call more: most are, and there may be very many.
-    return tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
+    return tuple([parse(it) if type(it) is str else _entry(it) for it in items])
+
+
+def _several(values: Any) -> Any:  # noqa: ANN401 - whatever a caller passed
+    """Refuse what is no list of mailboxes, but looks like one, or like nothing."""
+    if values is None or isinstance(values, Mapping):
+        kind = "None" if values is None else type(cast("object", values)).__name__
+        raise TypeError(f"a mailbox is a text, and a list holds several: this is {kind}")
+    return values
 
 
 def _is_pair(value: tuple[object, ...]) -> bool:

@@ -184,34 +184,32 @@ def addresses(name: str, entries: Sequence[Entry], *, utf8: bool = False) -> str
         InvalidInput: A local part is not ASCII and has to be, or the package `idna` is needed.
     """
     bare = _bare(entries)
-    if bare is not None:
-        return _folded_list(name, bare)
+    if bare:
+        return f"{name}: {bare[0]}\r\n" if len(bare) == 1 else _folded_list(name, bare)
     words = _Words(_room_for_word(name), utf8)
     return _address_list(name, map(words.entry, entries))
 
 
-def _bare(entries: Iterable[Entry]) -> list[str] | None:
-    """Return the addresses of mailboxes without a name, if all are ASCII; else None.
+def _bare(entries: Iterable[Entry]) -> list[str]:
+    """Return the addresses of mailboxes without a name, if all are ASCII; else none.
 
     Most recipients are such, and there may be very many.
     """
     specs: list[str] = []
     for entry in entries:
         if type(entry) is not Mailbox or entry.name:
-            return None
+            return []
         spec = entry.address.spec
         if not spec.isascii() or "@" not in spec:
-            return None
+            return []
         specs.append(spec)
     return specs
 
 
 def _folded_list(name: str, entries: list[str]) -> str:
-    *others, last = entries
-    if not others:
-        return f"{name}: {last}\r\n"
-    first, *others = [*(f"{entry}," for entry in others), last]
-    return fold(f"{name}: {first}", [f" {entry}" for entry in others], ENCODED_LINE_MAX)
+    first, *others, last = entries
+    pieces = [*[f" {entry}," for entry in others], f" {last}"]
+    return fold(f"{name}: {first},", pieces, ENCODED_LINE_MAX)
 
 
 def address_groups(

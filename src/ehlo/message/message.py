@@ -76,8 +76,8 @@ class MessageParts(TypedDict, total=False):
     inline: Attachment | Iterable[Attachment]
     calendar: Calendar | None
     attachments: Attachment | Iterable[Attachment]
-    in_reply_to: str | Iterable[str]
-    references: str | Iterable[str]
+    in_reply_to: str | Iterable[str] | None
+    references: str | Iterable[str] | None
     auto_submitted: AutoSubmitted | str | None
     disposition_notification_to: MailboxLike | Iterable[MailboxLike]
     mailing_list: MailingList | None
@@ -206,8 +206,8 @@ class Message:
         inline: Attachment | Iterable[Attachment] = (),
         calendar: Calendar | None = None,
         attachments: Attachment | Iterable[Attachment] = (),
-        in_reply_to: str | Iterable[str] = (),
-        references: str | Iterable[str] = (),
+        in_reply_to: str | Iterable[str] | None = None,
+        references: str | Iterable[str] | None = None,
         auto_submitted: AutoSubmitted | str | None = None,
         disposition_notification_to: MailboxLike | Iterable[MailboxLike] = (),
         mailing_list: MailingList | None = None,
@@ -224,19 +224,15 @@ class Message:
         _set(self, "bcc", entries(bcc) if bcc != () else ())
         _set(self, "reply_to", entries(reply_to) if reply_to != () else ())
         _set(self, "sender", None if sender is None else Mailbox.of(sender))
-        _set(
-            self,
-            "subject",
-            refuse_control_characters("the subject", require_str("subject", subject)),
-        )
+        _set(self, "subject", _checked_subject(subject))
         _set(self, "text", None if text is None else checked_text("text", text))
         _set(self, "html", None if html is None else checked_text("html", html))
         _set(self, "alternatives", _all(Alternative, alternatives) if alternatives != () else ())
         _set(self, "inline", _all(Attachment, inline) if inline != () else ())
         _set(self, "calendar", None if calendar is None else _one(Calendar, calendar))
         _set(self, "attachments", _all(Attachment, attachments) if attachments != () else ())
-        _set(self, "in_reply_to", message_ids(in_reply_to) if in_reply_to != () else ())
-        _set(self, "references", message_ids(references) if references != () else ())
+        _set(self, "in_reply_to", () if in_reply_to is None else message_ids(in_reply_to))
+        _set(self, "references", () if references is None else message_ids(references))
         kind = auto_submitted
         _set(self, "auto_submitted", None if kind is None else chosen(AutoSubmitted, kind))
         notified = disposition_notification_to
@@ -251,7 +247,8 @@ class Message:
         _set(self, "transfer", transfer if type(transfer) is Body else chosen(Body, transfer))
         if date is not None:
             check_date(date)
-        check_authors(self.from_, self.sender)
+        if len(self.from_) != 1:
+            check_authors(self.from_, self.sender)
         if self.inline:
             self._check_inline()
 
@@ -508,16 +505,26 @@ def _now(content: Stream) -> Iterator[bytes]:
 
 
 def _no_identifiers() -> NoReturn:
-    raise InvalidInput("the message needs a fresh identifier: pass `make_id`")
+    raise InvalidInput(
+        "the message has no message_id: pass `make_id`, or let ehlo.stamped(message) make one"
+    )
 
 
 def _no_date() -> NoReturn:
-    raise InvalidInput("the message has no date: pass `now`")
+    raise InvalidInput("the message has no date: pass `now`, or take ehlo.stamped(message)")
+
+
+def _checked_subject(subject: str) -> str:
+    if type(subject) is str and subject.isprintable():  # nearly always
+        return subject
+    return refuse_control_characters("the subject", require_str("subject", subject))
 
 
 def _all(kind: type[Any], values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - one, or some
     if isinstance(values, kind):
         return (values,)
+    if values is None:
+        raise TypeError(f"{kind.__name__} is wanted here, or a list of them, not None")
     return tuple(_one(kind, value) for value in values)
 
 

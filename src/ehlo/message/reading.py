@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC
 from email import message_from_bytes, policy
 from email.errors import MessageError
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,6 +74,11 @@ def read_email(message: email.message.Message[Any, Any]) -> MessageParts:
         InvalidAddress: A field is no list of mailboxes.
         InvalidInput: The header is not well-formed, or the tree of parts is none of ours.
     """
+    given: Any = message  # of whatever type a caller has passed
+    if not isinstance(given, Message):
+        hint = ": it has a method message()" if hasattr(message, "message") else ""
+        kind = type(message).__name__
+        raise TypeError(f"a message of the standard library is wanted, not {kind}{hint}")
     try:
         header = _Header(message)
         return {**header.parts(), **Body(message).parts()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
 
+from ehlo.commands import Body
 from ehlo.content import Formed
 from ehlo.errors import InvalidInput
+from ehlo.message.identifiers import identifier_of
 from ehlo.message.message import Message
 from ehlo.message.octets import looked_at, message_id_of
 from ehlo.message.sealed import Sealed, sealed_content
@@ -109,7 +112,11 @@ def _built(
 ) -> Outgoing:
     envelope = envelope or message.envelope()
     stamps = Stamps.of(message, now, make_id)
-    write = Writing(message, stamps, make_id).write
+    # Boundaries go by the Message-ID, so that the same message is the same octets; where a part is
+    # read in binary, and cannot be searched for them, nobody must be able to tell them beforehand.
+    is_binary = message.transfer is Body.BINARY_MIME
+    by_message_id = partial(identifier_of, stamps.message_id)
+    write = Writing(message, stamps, make_id if is_binary else by_message_id).write
     needs_smtputf8 = message.needs_smtputf8
     files = message.files
     if not files:

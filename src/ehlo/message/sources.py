@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast, runtime_checkable
@@ -112,17 +112,29 @@ def source_of(given: object, size: int | None = None) -> bytes | Source:
             return _of_pieces(pieces.__aiter__, pieces, size)
         case Readable():
             source = _of_file(given, size)
-        case Iterable() if not isinstance(given, str):
+        case Iterable() if not _is_other(cast("object", given)):
             found = cast("Iterable[Piece]", given)
             return _of_pieces(found.__iter__, found, size)
         case _:
-            hint = ": encode it, or pass a pathlib.Path" if isinstance(given, str) else ""
-            msg = f"the content of an attachment is octets, not {type(given).__name__}{hint}"
-            raise TypeError(msg)
+            raise _no_content(given)
     known = len(source) if isinstance(source, bytes) else source.size
     if size is not None and known is not None and size != known:
         raise _other_size(known, size)
     return source
+
+
+def _is_other(given: object) -> bool:
+    """Tell whether an iterable is something else in the first place: a text, a message."""
+    return isinstance(given, str | Mapping) or hasattr(given, "as_bytes")
+
+
+def _no_content(given: object) -> TypeError:
+    hint = ""
+    if isinstance(given, str):
+        hint = ": encode it, or pass a pathlib.Path"
+    elif hasattr(given, "as_bytes"):
+        hint = ": attach its octets, `.as_bytes()`, as message/rfc822"
+    return TypeError(f"the content of an attachment is octets, not {type(given).__name__}{hint}")
 
 
 def _check_size(size: object) -> None:

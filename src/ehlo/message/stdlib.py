@@ -59,6 +59,7 @@ _WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a n
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
+_PIECE: Final = 65_536  # octets that stay in the cache
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
 
@@ -246,7 +247,9 @@ def _policy(policy: Any, transfer: str, utf8: bool) -> Any:  # noqa: ANN401, FBT
 def _has_crlf_only(octets: bytes) -> bool:
     """Tell whether no line ends otherwise; ten times as fast as counting them."""
     decoder = IncrementalNewlineDecoder(None, translate=False)
-    decoder.decode(octets.decode("latin-1"), final=True)
+    for start in range(0, len(octets), _PIECE):
+        decoder.decode(octets[start : start + _PIECE].decode("latin-1"))
+    decoder.decode("", final=True)
     return decoder.newlines in {None, "\r\n"}
 
 
@@ -277,7 +280,10 @@ class _Generator(BytesGenerator):
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
-        self._fp.write(crlf((lines or "").encode("ascii", "surrogateescape")))
+        lines = lines or ""
+        if "\r" in lines:
+            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
+        self.write(lines.replace("\n", "\r\n"))
 
 
 class _Utf8Generator(_Generator):

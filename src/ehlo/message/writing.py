@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body
 from ehlo.content import LineEnds, Octets, Stream
@@ -17,6 +17,7 @@ from ehlo.message.parts import message_body
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from datetime import datetime
+    from typing import Any
 
     from ehlo.content import Form
     from ehlo.message.message import Message
@@ -59,7 +60,7 @@ class Stamps(NamedTuple):
         Raises:
             InvalidInput: An identifier is none.
         """
-        blocks = [_stamp(block, now, make_id) for block in message.resent]
+        blocks = [_stamp(it, now, make_id) for it in message.resent] if message.resent else ()
         return cls(*_stamp(message, now, make_id), blocks)
 
 
@@ -107,8 +108,9 @@ class Writing:
         not_text = _IS_BINARY if part.body is Body.BINARY_MIME else ""
         chunks = [head, *part.chunks]
         feeds = [chunk for chunk in chunks if type(chunk) is Feed]
-        if not feeds and sum(map(len, cast("list[bytes]", chunks))) <= _IN_MEMORY:
-            octets = b"".join(cast("list[bytes]", chunks))
+        known: Any = chunks
+        if not feeds and sum(map(len, known)) <= _IN_MEMORY:
+            octets = b"".join(known)
             is_utf8, is_binary = not head.isascii(), bool(not_text)
             return Octets(octets, is_eight_bit, is_utf8, not_text, is_binary, LineEnds.CRLF)
         sizes = [it.octets if isinstance(it, Feed) else len(it) for it in chunks]

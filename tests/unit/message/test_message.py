@@ -339,3 +339,33 @@ def test_the_files_of_a_message() -> None:
         if name not in {"html", "from_"}
     ].count(True) == 4
     assert isinstance(WHOLE.from_[0], Mailbox)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"to": None}, "a list holds several: this is None"),
+        ({"to": {"b@x.org": "Bob"}}, "a list holds several: this is dict"),
+        ({"from_": None}, "a list holds several: this is None"),
+        ({"attachments": None}, "Attachment is wanted here, or a list of them, not None"),
+        ({"date": "2024-01-01"}, "a date is a datetime, not str"),
+    ],
+    ids=str,
+)
+def test_what_is_not_there_is_left_out(parts: dict[str, Any], why: str) -> None:
+    whole: dict[str, Any] = {"from_": "a@x.org", **parts}
+    with pytest.raises(TypeError, match=why):
+        Message(**whole)
+
+
+def test_a_message_that_answers_none_may_say_so() -> None:
+    message = ours(in_reply_to=None, references=None)
+    assert (message.in_reply_to, message.references) == ((), ())
+
+
+def test_several_addresses_in_one_text_are_refused_with_a_hint() -> None:
+    for text in ("a@x.org, b@x.org", "Ada <a@x.org>, Bob <b@x.org>", "a@x.org; b@x.org"):
+        with pytest.raises(InvalidInput, match="one text is one mailbox, a list holds several"):
+            ours(to=text)
+    with pytest.raises(InvalidInput, match=r"bad domain at position 2 of 'a@\*'$"):
+        ours(to="a@*")

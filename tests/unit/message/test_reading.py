@@ -466,3 +466,14 @@ def test_what_needs_smtputf8_is_shown_and_written_as_utf_8() -> None:
     assert theirs.get_content() == "ü\r\n"
     assert theirs.as_bytes() == ours.as_bytes(smtputf8=True)
     assert Message.from_email(theirs) == ours
+
+
+def test_other_things_are_type_errors() -> None:
+    class Django:
+        def message(self) -> None: ...
+
+    anything: Any = Message.from_email
+    with pytest.raises(TypeError, match=r"is wanted, not bytes$"):
+        anything(b"Subject: x")
+    with pytest.raises(TypeError, match=r"is wanted, not Django: it has a method message\(\)"):
+        anything(Django())

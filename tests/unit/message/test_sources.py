@@ -6,12 +6,13 @@ import asyncio
 import io
 import os
 from collections.abc import AsyncIterator, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ehlo import Attachment, InvalidInput
+from ehlo import Attachment, InvalidInput, Message
 from ehlo.message.bodies import BASE64_BLOCK, base64_lines
 from ehlo.message.feeds import Feed
 from ehlo.message.sources import SMALL, Source, read_all, source_of
@@ -360,3 +361,27 @@ def test_a_file_has_its_own_name(name: Any, filename: str | None) -> None:
     file.name = name  # type: ignore[attr-defined]
     assert Attachment(file).filename == filename
     assert Attachment(file, filename="b").filename == "b"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (EmailMessage(), r"not EmailMessage: attach its octets, `\.as_bytes\(\)`"),
+        (Message(from_="a@x.org"), r"not Message: attach its octets, `\.as_bytes\(\)`"),
+        ({"a": 1}, "octets, not dict$"),
+        (5, "octets, not int$"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_something_else_in_the_first_place_is_refused_at_once(
+    content: Any, why: str
+) -> None:
+    with pytest.raises(TypeError, match=why):
+        Attachment(content)
+
+
+def test_what_has_no_size_is_opened_by_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(InvalidInput, match="is no file with a size"):
+        Attachment.from_path(path)

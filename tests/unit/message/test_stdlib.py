@@ -537,6 +537,43 @@ def test_octets_of_no_known_charset_are_left_and_noticed() -> None:
     assert in_memory(outgoing).is_eight_bit is (not octets_of(outgoing).isascii())
 
 
+class Uncopied(str):
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: object) -> str:
+        raise AssertionError("fields are shared, not copied: it takes longer than all the rest")
+
+
+def test_what_is_encoded_anew_is_not_copied_deeply() -> None:
+    message = legacy(
+        b"From: a@x\nTo: b@x\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+        b"Content-Transfer-Encoding: 8bit\n\n" + UUML.encode()
+    )
+    message["X-Uncopied"] = Uncopied("yes")
+    fields, payload = list(message.raw_items()), message.get_payload()
+    again = parsed(octets_of(prepare(message, now=lambda: NOW, make_id=lambda: "x")))
+    assert (again.get_content().strip(), again["X-Uncopied"]) == (UUML, "yes")
+    assert again["Content-Transfer-Encoding"] != "8bit"
+    assert (list(message.raw_items()), message.get_payload()) == (fields, payload)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("more", range(4))
+def test_long_payloads_of_the_wrong_type_end_their_lines_with_crlf(
+    line_end: str, more: int
+) -> None:
+    lines = ["x" * 62] * 2048  # 128 KiB, looked at in pieces that end in each place of a line end
+    message = LegacyMessage()
+    message["From"] = "a@x"
+    message["To"] = "b@x"
+    message["X-More"] = "x" * more
+    message["Content-Type"] = "multipart/mixed"
+    message.set_payload("\r\n".join(lines) + line_end)
+    octets = octets_of(sent(message))
+    assert octets.endswith("\r\n".join([*lines, ""]).encode())
+    assert octets.count(b"\n") == octets.count(b"\r") == octets.count(b"\r\n")
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_every_line_ends_with_crlf(line_end: str) -> None:  # D1 D2
     message = LegacyMessage()

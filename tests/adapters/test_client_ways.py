@@ -122,6 +122,22 @@ def test_the_log_names_the_servers(adapter: Colour, caplog: pytest.LogCaptureFix
     assert line.endswith(f", ConnectFailed after ConnectFailed of {bare(urls[0])}")
 
 
+def test_the_log_names_what_the_callers_own_code_has_raised(
+    adapter: Colour, caplog: pytest.LogCaptureFixture
+) -> None:
+    def token(*, refresh: bool) -> str:
+        raise LookupError("no token", refresh)
+
+    caplog.set_level("DEBUG", logger="ehlo")
+    options = ServerOptions(users={"ada": PASSWORD}, mechanisms=("XOAUTH2",))
+    with Server(options) as server:
+        with adapter.client(server.url, auth=ehlo.OAuth2("ada", token)) as client:
+            with pytest.raises(LookupError):
+                client.verify()
+    [line] = [line for line in caplog.messages if "OpeningFailed" in line]
+    assert line.endswith(", LookupError")  # in nobody's words
+
+
 def test_what_is_wrong_for_good_is_not_tried_elsewhere(adapter: Colour) -> None:
     options = ServerOptions(users={"ada": PASSWORD})
     with Server(options) as first, Server() as second:

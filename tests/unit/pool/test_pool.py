@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from ehlo.commands import Verb
 from ehlo.content import SEVEN_BIT, Formed, Octets, Stream
@@ -281,6 +282,7 @@ def test_after_a_failure_nobody_tries_for_a_while_and_then_one_alone() -> None:
 class Sluggish(World):
     """A world in which the process is stopped for a while whenever a connection cannot be had."""
 
+    @override
     def __call__(self, event: Any) -> None:
         super().__call__(event)
         if isinstance(event, OpeningFailed):

@@ -72,7 +72,8 @@ def test_an_address_that_refuses_is_passed_over_at_once(
     hurry(monkeypatch, delay=1000)
     with Server() as server:
         resolve_to(monkeypatch, refusing(), refusing(), address_of(server))
-        adapter.connect(URL, timeouts=ehlo.Timeouts(connect=None)).close()
+        with adapter.connect(URL, timeouts=ehlo.Timeouts(connect=None)) as session:
+            assert session.noop().is_positive
 
 
 def test_the_other_family_is_tried(adapter: Colour, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +81,8 @@ def test_the_other_family_is_tried(adapter: Colour, monkeypatch: pytest.MonkeyPa
     with deaf() as silent, Server() as server:
         # Nothing listens there, so this fails: no route, or refused.
         resolve_to(monkeypatch, silent, ("::1", server.port), address_of(server))
-        adapter.connect(URL).close()
+        with adapter.connect(URL) as session:
+            assert session.noop().is_positive
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -10,11 +10,12 @@ from ehlo.content import LineEnds, Octets
 from ehlo.dialogues.needs import FLUSH, RECEIVE
 from ehlo.dialogues.sources import END, NOT_YET, AsyncSource, CallersError, take
 from ehlo.errors import CapabilityMissing, InvalidInput, SMTPError
+from ehlo.line_ends import PIECE
 from ehlo.message.octets import TextCheck, message_id_of
 from ehlo.phase import Phase
 from ehlo.policies import Pipelining
 from ehlo.protocol import State
-from ehlo.wire import PIECE, ContentEncoder, Framing, encode_whole
+from ehlo.wire import ContentEncoder, Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -32,10 +32,11 @@ from ehlo.errors import (
     SMTPError,
     Timeout,
 )
+from ehlo.line_ends import PIECE
 from ehlo.phase import Phase
 from ehlo.policies import OnRefusal, Pipelining, Protocol
 from ehlo.protocol import NEED_DATA, ReplyReceived, State
-from ehlo.wire import PIECE, Framing, encode_whole
+from ehlo.wire import Framing, encode_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ehlo.commands import Body, Mail, Rcpt
 from ehlo.content import Form, Formed, LineEnds, Octets
 from ehlo.errors import CapabilityMissing, InvalidInput, TlsFailed
+from ehlo.line_ends import PIECE
 from ehlo.parameters import check_limits, needs
 from ehlo.phase import Phase
-from ehlo.wire import PIECE, Framing, line_ends_of, wire_size
+from ehlo.wire import Framing, line_ends_of, wire_size
 
 if TYPE_CHECKING:
     from ehlo.capabilities import Capabilities

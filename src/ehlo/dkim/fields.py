@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.errors import InvalidInput
+from ehlo.line_ends import has_only_crlf
 from ehlo.text import require_str
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def parted(octets: bytes) -> Parted:
         InvalidInput: A line ends otherwise, a line of the header is no field, or there is not one
             From.
     """
-    ends = octets.count(b"\r\n")
-    if not ends == octets.count(b"\r") == octets.count(b"\n"):
+    if not has_only_crlf(octets):
         raise InvalidInput("what is signed has lines that end with CRLF, and no other CR or LF")
     head, _, body = octets.partition(b"\r\n\r\n")
     fields: defaultdict[str, list[bytes]] = defaultdict(list)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from ehlo.errors import InvalidInput
-from ehlo.message.bodies import crlf, why_not_lines
+from ehlo.line_ends import crlf
+from ehlo.message.bodies import why_not_lines
 from ehlo.message.media_types import DEFAULT_TYPE, check_media_type, guess_media_type, is_composite
 from ehlo.message.sources import Source, name_of, read_all, source_of
 from ehlo.text import refuse_control_characters, require_str

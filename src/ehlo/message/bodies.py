@@ -7,6 +7,7 @@ import struct
 from binascii import b2a_base64, b2a_qp
 from typing import Final, NamedTuple
 
+from ehlo.line_ends import crlf
 from ehlo.message.octets import LINE_OCTETS_MAX, has_long_line
 
 __all__ = [
@@ -14,7 +15,6 @@ __all__ = [
     "Encoded",
     "base64_lines",
     "base64_size",
-    "crlf",
     "text_body",
     "why_not_lines",
 ]
@@ -27,7 +27,6 @@ BASE64_BLOCK: Final = 2 * _BLOCK
 _LINE: Final = 76
 # As numbers: to look for `bytes` in `bytes`, Python first makes an exception that it is no number.
 _NUL: Final = 0
-_CR: Final = 13
 _CUT: Final = struct.Struct("76s" * _LINES)
 # The standard library escapes white space at the end of a line after it has measured the line.
 _OVERLONG: Final = re.compile(rb"^([^\r\n]{74,75})(=20|=09)(?=\r\n)", re.MULTILINE)
@@ -43,13 +42,6 @@ class Encoded(NamedTuple):
 
     encoding: str
     octets: bytes
-
-
-def crlf(octets: bytes) -> bytes:
-    """Return the octets with every line end (CRLF, a bare CR, a bare LF) as CRLF."""
-    if _CR in octets:  # as in few texts that Python programs write
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return octets.replace(b"\n", b"\r\n")
 
 
 def text_body(text: str, *, eight_bit: bool = False) -> Encoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard, cast
 
 from ehlo.address import Address, Mailbox, MailboxLike
 from ehlo.errors import InvalidInput
@@ -69,11 +69,9 @@ def mailboxes(value: MailboxLike | Iterable[MailboxLike]) -> tuple[Mailbox, ...]
         return (Mailbox.parse(value),)
     if isinstance(value, _ONE):
         return (Mailbox.of(value),)
-    match value:
-        case (str(name), str() | Address() as address) if isinstance(value, tuple):
-            return (_pair(name, address),)
-        case _:
-            return tuple(Mailbox.of(item) for item in _several(value))
+    if _is_pair(value):
+        return (_pair(*value),)
+    return tuple(Mailbox.of(item) for item in _several(value))
 
 
 def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
@@ -94,8 +92,8 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (value,)
     if isinstance(value, _ONE):
         return (Mailbox.of(value),)
-    if isinstance(value, tuple) and _is_pair(cast("tuple[object, ...]", value)):
-        return mailboxes(cast("MailboxLike", value))
+    if _is_pair(value):
+        return (_pair(*value),)
     items = _several(value)
     parse = Mailbox.parse
     # Texts first, and without a call more: most are, and there may be very many.
@@ -110,10 +108,10 @@ def _several(values: Any) -> Any:  # noqa: ANN401 - whatever a caller passed
     return values
 
 
-def _is_pair(value: tuple[object, ...]) -> bool:
+def _is_pair(value: object) -> TypeGuard[tuple[str, str | Address]]:
     match value:
         case (str(), str() | Address()):
-            return True
+            return isinstance(value, tuple)
         case _:
             return False
 

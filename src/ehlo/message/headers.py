@@ -184,10 +184,10 @@ def addresses(name: str, entries: Sequence[Entry], *, utf8: bool = False) -> str
         InvalidInput: A local part is not ASCII and has to be, or the package `idna` is needed.
     """
     bare = _bare(entries)
-    if bare:
-        return f"{name}: {bare[0]}\r\n" if len(bare) == 1 else _folded_list(name, bare)
+    if len(bare) == 1:
+        return f"{name}: {bare[0]}\r\n"
     words = _Words(_room_for_word(name), utf8)
-    return _address_list(name, map(words.entry, entries))
+    return _address_list(name, [[it] for it in bare] or map(words.entry, entries))
 
 
 def _bare(entries: Iterable[Entry]) -> list[str]:
@@ -204,12 +204,6 @@ def _bare(entries: Iterable[Entry]) -> list[str]:
             return []
         specs.append(spec)
     return specs
-
-
-def _folded_list(name: str, entries: list[str]) -> str:
-    first, *others, last = entries
-    pieces = [*[f" {entry}," for entry in others], f" {last}"]
-    return fold(f"{name}: {first},", pieces, ENCODED_LINE_MAX)
 
 
 def address_groups(

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body
 from ehlo.errors import InvalidInput
-from ehlo.message.bodies import BASE64_BLOCK, base64_lines, crlf, text_body
+from ehlo.line_ends import crlf
+from ehlo.message.bodies import BASE64_BLOCK, base64_lines, text_body
 from ehlo.message.feeds import Feed
 from ehlo.message.media_types import is_composite
 from ehlo.message.parameters import attachment_fields, calendar_file_fields, type_field

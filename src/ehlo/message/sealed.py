@@ -11,7 +11,7 @@ from typing_extensions import override
 from ehlo.commands import Body
 from ehlo.content import Form, Formed, Octets
 from ehlo.errors import InvalidInput, SMTPError
-from ehlo.message.bodies import crlf
+from ehlo.line_ends import crlf
 from ehlo.message.octets import looked_at
 
 if TYPE_CHECKING:
@@ -82,7 +82,12 @@ def sealed_content(content: Content, seals: tuple[Seal, ...]) -> Formed:
     needs_smtputf8 = isinstance(content, Formed) and content.needs_smtputf8
     if not isinstance(content, Octets) and content.is_async:
         raise InvalidInput("a message that is sealed is in memory: it cannot have async content")
-    return Formed(_Sealing(content, seals).write, Body.SEVEN_BIT, needs_smtputf8)
+    return Formed(
+        _Sealing(content, seals).write,
+        Body.SEVEN_BIT,
+        needs_smtputf8,
+        is_repeatable=isinstance(content, Octets) or content.is_repeatable,
+    )
 
 
 class _Sealing:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast, runtime_checkable
+from weakref import WeakSet
+
+from typing_extensions import TypeIs
 
 from ehlo.errors import InvalidInput
+from ehlo.line_ends import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +21,24 @@ if TYPE_CHECKING:
 
     from ehlo.content import Piece
 
-__all__ = ["SMALL", "Readable", "Source", "SourceLike", "name_of", "read_all", "source_of"]
+__all__ = [
+    "SMALL",
+    "Begin",
+    "Once",
+    "Readable",
+    "Seekable",
+    "Source",
+    "SourceLike",
+    "is_once",
+    "is_seekable",
+    "name_of",
+    "read",
+    "read_all",
+    "source_of",
+]
 
-SMALL: Final = 131_072
+SMALL: Final = PIECE
 """Octets of a file that are rather kept in memory than read when they are sent."""
-_READ: Final = 131_072
 
 
 @runtime_checkable
@@ -32,17 +50,27 @@ class Readable(Protocol):
         ...
 
 
-class _Seekable(Readable, Protocol):
-    def tell(self) -> int: ...
+class Seekable(Readable, Protocol):
+    """One that can be rewound."""
 
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int:
+        """Return where it stands."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to another place."""
+        ...
+
+    def seekable(self) -> bool:
+        """Return whether it can."""
+        ...
 
 
 SourceLike: TypeAlias = "bytes | bytearray | memoryview | PathLike[str] | Readable | Iterable[Piece] | AsyncIterable[Piece]"  # noqa: E501
 """What the octets of an attachment may be given as."""
 
 
-_Begin: TypeAlias = "Callable[[], Iterator[Piece] | AsyncIterator[Piece]]"
+Begin: TypeAlias = "Callable[[], Iterator[Piece] | AsyncIterator[Piece]]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,31 +84,62 @@ class Source:
         is_async: Whether the pieces have to be awaited.
     """
 
-    begin: _Begin
+    begin: Begin
     size: int | None = None
     is_repeatable: bool = False
     is_async: bool = False
 
 
-class _Once:
-    """Begins to read what can be read only once; a second time it would look empty.
+def is_seekable(file: Readable) -> TypeIs[Seekable]:
+    """Tell whether a file can be rewound."""
+    seekable = getattr(file, "seekable", None)
+    return seekable is not None and seekable()
+
+
+def is_once(given: object) -> bool:
+    """Tell whether an iterable is an iterator: it goes on where it is, and never begins anew."""
+    return isinstance(given, AsyncIterator | Iterator)
+
+
+class Once:
+    """Begins to read what can be read only once; a second time it would look empty, or cut off.
 
     Args:
+        source: The iterator or file; None for one that is not to be known again. Nearly all
+            generators and files are, whoever begins to read them: those that can be referred to
+            weakly.
         begin: Begins to read.
     """
 
-    def __init__(self, begin: _Begin) -> None:
-        self._begin = begin
-        self._has_begun = False
+    def __init__(self, source: object, begin: Begin) -> None:
+        self._source = source
+        self._begin = [begin]  # taken out in one step: several threads may have the message
 
     def __call__(self) -> Iterator[Piece] | AsyncIterator[Piece]:
-        if self._has_begun:
-            raise InvalidInput(
-                "the content of an attachment can be read only once, and was: pass its octets, a "
-                "path, or an iterable that begins anew each time"
-            )
-        self._has_begun = True
-        return self._begin()
+        """Begin to read.
+
+        Raises:
+            InvalidInput: That was done before.
+        """
+        try:
+            begin = self._begin.pop()
+        except IndexError:
+            raise _read_before() from None
+        with suppress(TypeError):
+            if self._source in _begun:
+                raise _read_before()
+            _begun.add(self._source)
+        return begin()
+
+
+_begun: Final = WeakSet[object]()
+
+
+def _read_before() -> InvalidInput:
+    return InvalidInput(
+        "the content can be read only once, and was: pass its octets, a path, or an iterable that "
+        "begins anew each time"
+    )
 
 
 def source_of(given: object, size: int | None = None) -> bytes | Source:
@@ -189,11 +248,11 @@ def read_all(source: bytes | Source, what: str) -> bytes:
     return octets
 
 
-def _of_pieces(begin: _Begin, given: object, size: int | None) -> Source:
+def _of_pieces(begin: Begin, given: object, size: int | None) -> Source:
     is_async = isinstance(given, AsyncIterable)
-    if isinstance(given, AsyncIterator | Iterator):
-        return Source(_Once(begin), size, is_async=is_async)
-    return Source(begin, size, is_repeatable=True, is_async=is_async)
+    is_iterator = is_once(given)
+    start = Once(given, begin) if is_iterator else begin
+    return Source(start, size, is_repeatable=not is_iterator, is_async=is_async)
 
 
 def _of_path(given: PathLike[str]) -> bytes | Source:
@@ -212,34 +271,45 @@ def _of_path(given: PathLike[str]) -> bytes | Source:
 
 def _read_path(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from _read(file)
+        yield from read(file)
 
 
 def _of_file(file: Readable, said: int | None) -> bytes | Source:
-    seekable = getattr(file, "seekable", None)
-    if seekable is None or not seekable():
-        return Source(_Once(partial(_read, file)), said)
-    known = cast("_Seekable", file)
+    if not is_seekable(file):
+        return Source(Once(file, partial(read, file)), said)
+    known = file
     _binary(known.read(0))  # text is refused now, and not while it is sent
     start = known.tell()
     size = known.seek(0, 2) - start
     known.seek(start)
     if size <= SMALL or hasattr(file, "getvalue"):  # small, or in memory as it is
-        octets = b"".join(_read(file))
+        octets = b"".join(read(file))
         known.seek(start)  # the same file may go with another message
         return octets
     # Once: an open file has one position, and a message may be sent by several threads at a time.
-    return Source(_Once(partial(_read_from, known, start)), size)
+    # Not known again by itself, since it goes on where this message's part of it began.
+    return Source(Once(None, partial(_read_from, known, start)), size)
 
 
-def _read(file: Readable) -> Iterator[bytes]:
-    while piece := _binary(file.read(_READ)):
+def read(file: Readable) -> Iterator[bytes]:
+    """Read a binary file from where it stands to its end.
+
+    Args:
+        file: The file.
+
+    Yields:
+        Its octets.
+
+    Raises:
+        TypeError: It gives no octets.
+    """
+    while piece := _binary(file.read(PIECE)):
         yield piece
 
 
-def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
+def _read_from(file: Seekable, position: int) -> Iterator[bytes]:
     # Sought for each piece: two messages under way may have the same file.
-    while file.seek(position) >= 0 and (piece := _binary(file.read(_READ))):
+    while file.seek(position) >= 0 and (piece := _binary(file.read(PIECE))):
         position += len(piece)
         yield piece
 

@@ -1,7 +1,7 @@
 """Messages of the standard library (`email.message`), written without changing them.
 
-This is the one module that needs the `email` package; it is imported when such a message is
-there, and then the package is loaded already. The package's generator has defects that matter here:
+This module and those that read such messages need the `email` package; they are imported when one
+is there, and then the package is loaded already. The package's generator has defects that matter:
 it encodes the commas of long address fields (cpython #121284), changes the message it writes
 (policies, boundaries), and lets a decoded line end through (CVE-2024-6923). So it works on a copy
 of the tree, address fields are written by `ehlo.message.headers`, and every field that leaves is
@@ -16,15 +16,14 @@ from base64 import encodebytes
 from email.errors import MessageError
 from email.generator import BytesGenerator
 from functools import lru_cache, partial
-from io import IncrementalNewlineDecoder
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from ehlo.commands import Body
 from ehlo.content import Formed, Octets
 from ehlo.errors import InvalidAddress, InvalidInput
-from ehlo.message.bodies import crlf
+from ehlo.line_ends import crlf, has_only_crlf
 from ehlo.message.dates import format_date
-from ehlo.message.fields import FIELD_NAME, is_taken_literally
+from ehlo.message.fields import FIELD_NAME, any_needs_smtputf8, is_taken_literally
 from ehlo.message.header_source import (
     Fields,
     author_of,
@@ -59,7 +58,6 @@ _WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a n
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
-_PIECE: Final = 65_536  # octets that stay in the cache
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
 
@@ -204,7 +202,7 @@ def _needs_smtputf8(fields: Fields) -> bool:
             found = parse_mailboxes(readable(name, source))
         except InvalidAddress:
             continue  # the package writes it
-        if any(mailbox.address.needs_smtputf8 for mailbox in found):
+        if any_needs_smtputf8(found):
             return True
     return False
 
@@ -228,7 +226,7 @@ def _generated(clone: AnyMessage, transfer: str, *, utf8: bool = False) -> bytes
     kind(cast("Any", buffer), mangle_from_=False, policy=policy).flatten(clone)
     octets = buffer.getvalue()
     # A payload that is not what its type says is passed through.
-    return octets if _has_crlf_only(octets) else crlf(octets)
+    return octets if has_only_crlf(octets) else crlf(octets)
 
 
 @lru_cache(maxsize=16)  # there are few, and making one takes as long as writing a field
@@ -242,15 +240,6 @@ def _policy(policy: Any, transfer: str, utf8: bool) -> Any:  # noqa: ANN401, FBT
         raise_on_defect=False,
         **more,
     )
-
-
-def _has_crlf_only(octets: bytes) -> bool:
-    """Tell whether no line ends otherwise; ten times as fast as counting them."""
-    decoder = IncrementalNewlineDecoder(None, translate=False)
-    for start in range(0, len(octets), _PIECE):
-        decoder.decode(octets[start : start + _PIECE].decode("latin-1"))
-    decoder.decode("", final=True)
-    return decoder.newlines in {None, "\r\n"}
 
 
 class _Buffer:

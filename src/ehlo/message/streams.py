@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Final, cast
 
 from ehlo.content import Octets, Stream
 from ehlo.errors import InvalidInput
 from ehlo.message.octets import TextCheck, has_utf8_header, looked_at, message_id_of
-from ehlo.message.sources import Readable
+from ehlo.message.sources import SMALL, Once, Readable, is_once, is_seekable, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from ehlo.content import Piece
+    from ehlo.message.sources import Begin, Seekable
 
 __all__ = ["stream"]
 
-_READ: Final = 131_072
-_SMALL: Final = 131_072  # octets of a file that are rather kept in memory
 _HEADER: Final = 65_536  # how much of a file is kept to look at its header
-
-
-class _Seekable(Readable, Protocol):
-    def tell(self) -> int: ...
-
-    def seek(self, offset: int, /) -> int: ...
 
 
 def stream(source: object) -> tuple[Octets | Stream, str | None]:
@@ -49,37 +39,20 @@ def stream(source: object) -> tuple[Octets | Stream, str | None]:
         TypeError: It is none of these.
     """
     if isinstance(source, Readable):
-        seekable = getattr(source, "seekable", None)
-        if seekable is not None and seekable():
-            return _scanned(cast("_Seekable", source))
-        return Stream(partial(_once, source, partial(_read, source))), None
+        if is_seekable(source):
+            return _scanned(source)
+        return Stream(Once(source, partial(read, source))), None
     if isinstance(source, AsyncIterable):
         pieces = cast("AsyncIterable[Piece]", source)
-        return Stream(partial(_once, pieces, pieces.__aiter__), is_async=True), None
+        return Stream(_beginning(pieces, pieces.__aiter__), is_async=True), None
     if isinstance(source, Iterable) and not isinstance(source, str):
         found = cast("Iterable[Piece]", source)
-        return Stream(partial(_once, found, found.__iter__)), None
+        return Stream(_beginning(found, found.__iter__)), None
     raise _not_sendable(source)
 
 
-_begun: Final = WeakSet[object]()
-"""Iterators and pipes that were begun: what is left of one is no message."""
-
-_T = TypeVar("_T")
-
-
-def _once(source: object, begin: Callable[[], _T]) -> _T:
-    """Begin to read, unless that was done before and it goes on from there."""
-    pieces = begin()
-    if pieces is source or isinstance(source, Readable):
-        with suppress(TypeError):  # what cannot be referred to weakly is not known again
-            if source in _begun:
-                raise InvalidInput(
-                    "the content can be read only once, and was: make the iterator, or open the "
-                    "file, anew"
-                )
-            _begun.add(source)
-    return pieces
+def _beginning(source: object, begin: Begin) -> Begin:
+    return Once(source, begin) if is_once(source) else begin
 
 
 def _not_sendable(value: object) -> TypeError:
@@ -88,35 +61,24 @@ def _not_sendable(value: object) -> TypeError:
     return TypeError(f"a message is {kinds}, not {type(value).__name__}{hint}")
 
 
-def _read(file: Readable) -> Iterator[bytes]:
-    while piece := file.read(_READ):
-        yield _binary(piece)
-
-
-def _binary(piece: object) -> bytes:
-    if not isinstance(piece, bytes):
-        raise TypeError("the file gives text: open it in binary mode")
-    return piece
-
-
-def _read_from(file: _Seekable, position: int) -> Iterator[bytes]:
+def _read_from(file: Seekable, position: int) -> Iterator[bytes]:
     file.seek(position)
     try:
-        yield from _read(file)
+        yield from read(file)
     finally:
         with suppress(OSError, ValueError):  # it may be closed by now
             file.seek(position)  # so that it can be sent again, whatever became of this sending
 
 
-def _scanned(file: _Seekable) -> tuple[Octets | Stream, str | None]:
+def _scanned(file: Seekable) -> tuple[Octets | Stream, str | None]:
     start = file.tell()
     scan = _Scan()
     small: list[bytes] | None = []
-    for piece in _read(file):
+    for piece in read(file):
         scan.feed(piece)
         if small is not None:
             small.append(piece)
-            if scan.octets > _SMALL:
+            if scan.octets > SMALL:
                 small = None
     file.seek(start)
     if start and not scan.octets:

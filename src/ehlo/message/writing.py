@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ehlo.commands import Body
 from ehlo.content import LineEnds, Octets, Stream
+from ehlo.line_ends import PIECE
 from ehlo.message.dates import format_date
 from ehlo.message.feeds import Feed
 from ehlo.message.fields import extra_field
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Stamps", "Writing"]
 
-_IN_MEMORY: Final = 131_072
-"""Octets of a message that are rather joined than sent piece by piece."""
 _IS_BINARY: Final = "the message has parts in binary"
 
 
@@ -109,7 +108,7 @@ class Writing:
         chunks = [head, *part.chunks]
         feeds = [chunk for chunk in chunks if type(chunk) is Feed]
         known: Any = chunks
-        if not feeds and sum(map(len, known)) <= _IN_MEMORY:
+        if not feeds and sum(map(len, known)) <= PIECE:
             octets = b"".join(known)
             is_utf8, is_binary = not head.isascii(), bool(not_text)
             return Octets(octets, is_eight_bit, is_utf8, not_text, is_binary, LineEnds.CRLF)
@@ -187,7 +186,7 @@ def _pieces(chunks: Sequence[bytes | Feed]) -> Iterator[bytes]:
             held, octets = [], 0
             yield from chunk
             continue
-        if held and octets + len(chunk) > _IN_MEMORY:
+        if held and octets + len(chunk) > PIECE:
             yield b"".join(held)
             held, octets = [], 0
         held.append(chunk)

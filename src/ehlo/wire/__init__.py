@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ehlo.wire.content_encoder import (
-    PIECE,
     ContentEncoder,
     Framing,
     encode_whole,
@@ -13,7 +12,6 @@ from ehlo.wire.content_encoder import (
 from ehlo.wire.reply_parser import BadReply, ReplyLimits, ReplyParser
 
 __all__ = [
-    "PIECE",
     "BadReply",
     "ContentEncoder",
     "Framing",

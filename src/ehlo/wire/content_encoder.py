@@ -12,25 +12,21 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from io import IncrementalNewlineDecoder  # a codec, in spite of where it lives: it does no I/O
 from typing import TYPE_CHECKING, Final
 
 from ehlo.content import LineEnds
+from ehlo.line_ends import PIECE, crlf, has_only_crlf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PIECE", "ContentEncoder", "Framing", "encode_whole", "line_ends_of", "wire_size"]
-
-PIECE: Final = 131_072
-"""Octets encoded at a time."""
+__all__ = ["ContentEncoder", "Framing", "encode_whole", "line_ends_of", "wire_size"]
 
 # The line feed before a dot: matching that, the regex engine hops from LF to LF by memchr.
 _BEFORE_DOT: Final = re.compile(rb"\n(?=\.)")
 _CRLF: Final = b"\r\n"
 _CR: Final = b"\r"
 _DOT: Final = b"."
-_ONLY_CRLF: Final = (None, "\r\n")
 
 
 class Framing(Enum):
@@ -87,8 +83,8 @@ class ContentEncoder:
         return piece[:-1] if self._held_cr else piece
 
     def _encode_piece(self, piece: bytes) -> bytes:
-        if not (self._known or _has_only_crlf(piece)):
-            piece = _with_crlf(piece)
+        if not (self._known or has_only_crlf(piece)):
+            piece = crlf(piece)
         starts_line, self._at_line_start = self._at_line_start, piece.endswith(b"\n")
         if self._stuffs and _DOT in piece:
             stuffed = _BEFORE_DOT.sub(b"\n.", piece)
@@ -105,23 +101,6 @@ class ContentEncoder:
         return end + b".\r\n" if self._stuffs else end
 
 
-def _with_crlf(piece: bytes) -> bytes:
-    return piece.replace(_CRLF, b"\n").replace(_CR, b"\n").replace(b"\n", _CRLF)
-
-
-def _has_only_crlf(piece: bytes) -> bool:
-    # In parts, since the text is a copy: it stays in cache, and takes no memory to speak of.
-    decoder = IncrementalNewlineDecoder(None, translate=False)
-    if len(piece) <= PIECE:
-        decoder.decode(piece.decode("latin-1"), final=True)
-    else:
-        view = memoryview(piece)
-        for start in range(0, len(view), PIECE):
-            decoder.decode(str(view[start : start + PIECE], "latin-1"))
-        decoder.decode("", final=True)
-    return decoder.newlines in _ONLY_CRLF
-
-
 def encode_whole(content: bytes, framing: Framing, line_ends: LineEnds = LineEnds.ANY) -> bytes:
     """Encode content that is a single piece, its end included: a `ContentEncoder` in one step.
 
@@ -136,7 +115,7 @@ def encode_whole(content: bytes, framing: Framing, line_ends: LineEnds = LineEnd
     if framing is Framing.BINARY:
         return content
     if line_ends is not LineEnds.CRLF:
-        piece = content if _has_only_crlf(content) else _with_crlf(content)
+        piece = content if has_only_crlf(content) else crlf(content)
         content = piece if not piece or piece.endswith(b"\n") else piece + _CRLF
     if framing is Framing.BDAT:
         return content
@@ -154,7 +133,7 @@ def line_ends_of(content: bytes) -> LineEnds:
         `LineEnds.CRLF` if they are all CRLF, and the last line is ended or there is none.
     """
     ended = not content or content.endswith(_CRLF)
-    return LineEnds.CRLF if ended and _has_only_crlf(content) else LineEnds.ANY
+    return LineEnds.CRLF if ended and has_only_crlf(content) else LineEnds.ANY
 
 
 def wire_size(content: bytes) -> int:

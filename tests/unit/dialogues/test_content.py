@@ -16,13 +16,14 @@ from ehlo.errors import (
     InvalidInput,
     SMTPError,
 )
+from ehlo.line_ends import PIECE
 from ehlo.phase import Outcome, Phase
 from ehlo.policies import Pipelining
 from ehlo.protocol import Connection, State
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
 from ehlo.testing import Close, converse
-from ehlo.wire import PIECE, Framing
+from ehlo.wire import Framing
 from support.rooms import Room, awaited, room, stream, to
 from support.stepping import MemoryServer, needs_of, ready
 

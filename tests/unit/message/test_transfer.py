@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ehlo.message.bodies import base64_lines, base64_size, crlf, text_body, why_not_lines
+from ehlo.line_ends import crlf
+from ehlo.message.bodies import base64_lines, base64_size, text_body, why_not_lines
 
 BLOCK = 41_040  # octets encoded at a time
 DECODE: dict[str, Callable[[bytes], bytes]] = {

@@ -5,8 +5,8 @@ from array import array
 
 import pytest
 
+from ehlo.line_ends import PIECE
 from ehlo.wire import ContentEncoder
-from ehlo.wire.content_encoder import PIECE
 from support.cuts import cuttings
 
 

@@ -387,6 +387,14 @@ def test_a_legacy_message_has_its_addresses_in_utf8_and_the_rest_encoded() -> No
     assert b"\r\nX-More: =?utf-8?b?Z3LDvG4=?=\r\n" in octets
 
 
+def test_what_is_no_address_asks_for_nothing_of_the_header() -> None:
+    message = legacy(b"From: a@x\nTo: a@x\nSubject: x\n\n")
+    message["Cc"] = f"Gr{UUML}n <b@@x>"
+    octets = octets_of(sent(message, ENVELOPE))
+    assert octets.isascii()
+    assert str(make_header(decode_header(raw_field(octets, b"Cc")))) == f"Gr{UUML}n <b@@x>"
+
+
 def test_a_hidden_address_asks_for_nothing_of_the_header() -> None:
     message = simple()
     message["Bcc"] = StdlibAddress("", UUML, "example.org")

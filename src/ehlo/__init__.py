@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ehlo import asyncio, blocking, commands, dialogues, dkim, errors, sasl, testing
+    from ehlo import asyncio, blocking, commands, dialogues, dkim, errors, pool, sasl, testing
     from ehlo.address import Address, AddressLike, Mailbox, MailboxLike, address_literal
     from ehlo.capabilities import Capabilities, FutureRelease, Limits
     from ehlo.configured import Configured
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         Sealed,
         Sendable,
     )
-    from ehlo.options import ConnectOptions, Connector, Progress
+    from ehlo.options import ClientOptions, ConnectOptions, Connector, Progress
     from ehlo.parameters import MailOptions, RcptOptions
     from ehlo.phase import Outcome, Phase
     from ehlo.policies import Cleartext, Hello, OnRefusal, Pipelining, Protocol, Tls
@@ -98,6 +98,8 @@ __all__ = [  # noqa: RUF022 - by topic
     "asyncio",
     "blocking",
     "testing",
+    # What stands behind a Client
+    "pool",
     # What is sent, and to whom
     "Address",
     "AddressLike",
@@ -144,6 +146,7 @@ __all__ = [  # noqa: RUF022 - by topic
     "TlsTrouble",
     # How
     "Cleartext",
+    "ClientOptions",
     "Configured",
     "ConnectOptions",
     "Connector",
@@ -235,7 +238,7 @@ _HOMES: Final = {
         "Alternative Attachment AutoSubmitted Calendar Group MailingList Message MessageParts "
         "Resent Seal Sealed Sendable"
     ),
-    "ehlo.options": "ConnectOptions Connector Progress",
+    "ehlo.options": "ClientOptions ConnectOptions Connector Progress",
     "ehlo.parameters": "MailOptions RcptOptions",
     "ehlo.phase": "Outcome Phase",
     "ehlo.policies": "Cleartext Hello OnRefusal Pipelining Protocol Tls",
@@ -259,7 +262,7 @@ _HOMES: Final = {
     "ehlo.wire": "ReplyLimits",
 }
 _MODULES: Final = frozenset(
-    {"asyncio", "blocking", "commands", "dialogues", "dkim", "errors", "sasl", "testing"}
+    {"asyncio", "blocking", "commands", "dialogues", "dkim", "errors", "pool", "sasl", "testing"}
 )
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -90,6 +90,8 @@ class SMTPError(Exception):
             duplicate it.
         failed_over: The servers that were tried before this one, as `host:port`, each with what
             went wrong, where `connect` was given several.
+        failed_attempts: The errors of the attempts before this one, where a `Client` has made
+            several; in each of them the message was certainly not accepted.
     """
 
     outcome: Outcome = Outcome.NOT_SENT
@@ -111,6 +113,7 @@ class SMTPError(Exception):
         self.message_id: str | None = None
         self.delivered: tuple[Address, ...] = ()
         self.failed_over: tuple[tuple[str, SMTPError], ...] = ()
+        self.failed_attempts: tuple[SMTPError, ...] = ()
 
     @property
     def retry_safe(self) -> bool:

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from ehlo.endpoint import Endpoint
     from ehlo.policies import Cleartext, Hello, Pipelining, Tls
+    from ehlo.pool import Observer, RetryPolicy
     from ehlo.proxy import Proxy
     from ehlo.proxy_header import ProxyHeader
     from ehlo.sasl import CredentialsLike
     from ehlo.timeouts import Timeouts
     from ehlo.transcript import Transcript
 
-__all__ = ["ConnectOptions", "Connector", "Progress"]
+__all__ = ["ClientOptions", "ConnectOptions", "Connector", "Progress"]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Is told how many octets of content were sent, and of how many if that is known."""
@@ -82,3 +83,37 @@ class ConnectOptions(TypedDict, total=False):
     proxy: str | Proxy | None
     sock: socket.socket | None
     connector: Connector | None
+
+
+class ClientOptions(ConnectOptions, total=False):
+    """The keyword arguments of `Client`, in both adapters, beside those of `ConnectOptions`.
+
+    Of those a client refuses `sock`, which is one connection; `connector` makes any number.
+
+    Attributes:
+        max_connections: How many connections there may be at once; default 4.
+        max_messages: How many messages go over one connection; default 100, None for any number.
+        max_age: For how many seconds a connection is used; default 300, None for ever.
+        idle_timeout: After how many seconds without use it is closed; default 60, None for never.
+        check_after: After how many seconds without use it has to answer NOOP before it is used;
+            default 10, None for never.
+        rate: How many messages a second may begin; default None, for any number.
+        retries: How often a message that was certainly not sent is tried again, and how often a
+            connection is; default 3.
+        backoff: For how many seconds no connection is tried after one could not be had; default
+            0.5; twice as many after each further failure, up to twenty times as many.
+        retry_policy: Decides about messages that were refused for now; default None, which gives
+            them up.
+        on_event: Is told what happens; see `ehlo.pool.ClientEvent`.
+    """
+
+    max_connections: int
+    max_messages: int | None
+    max_age: float | None
+    idle_timeout: float | None
+    check_after: float | None
+    rate: float | None
+    retries: int
+    backoff: float
+    retry_policy: RetryPolicy | None
+    on_event: Observer | None

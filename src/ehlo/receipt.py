@@ -146,6 +146,8 @@ class Receipt:
         timings: How long the steps took; None where nobody had a clock.
         tls: The facts of the TLS connection it went over; None for none.
         parts: The receipt of each transaction, where it took several (RFC 9422).
+        failed_attempts: The errors of the attempts before this one, where a `Client` has made
+            several; in each of them the message was certainly not accepted.
     """
 
     envelope: Envelope
@@ -157,6 +159,7 @@ class Receipt:
     timings: Timings | None = None
     tls: TlsFacts | None = None
     parts: tuple[Receipt, ...] = ()
+    failed_attempts: tuple[SMTPError, ...] = ()
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each field
         self,
@@ -169,6 +172,7 @@ class Receipt:
         timings: Timings | None = None,
         tls: TlsFacts | None = None,
         parts: tuple[Receipt, ...] = (),
+        failed_attempts: tuple[SMTPError, ...] = (),
     ) -> None:
         _set(self, "envelope", envelope)
         _set(self, "reply", reply)
@@ -179,6 +183,7 @@ class Receipt:
         _set(self, "timings", timings)
         _set(self, "tls", tls)
         _set(self, "parts", parts)
+        _set(self, "failed_attempts", failed_attempts)
 
     @property
     def queue_id(self) -> str | None:

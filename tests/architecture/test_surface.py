@@ -15,7 +15,7 @@ import ehlo.blocking
 import ehlo.testing
 
 MODULES = [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.testing, ehlo.commands, ehlo.errors]
-MODULES += [ehlo.dialogues, ehlo.dkim, ehlo.sasl]
+MODULES += [ehlo.dialogues, ehlo.dkim, ehlo.pool, ehlo.sasl]
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -130,6 +130,16 @@ def test_both_sessions_have_the_same_members() -> None:
         if inspect.isfunction(member):
             assert inspect.signature(member) == blocking_of(aio[name]), name
             assert inspect.iscoroutinefunction(aio[name]) is (name not in ITERATORS), name
+
+
+def test_both_clients_have_the_same_members() -> None:
+    blocking, aio = members(ehlo.blocking.Client), members(ehlo.asyncio.Client)
+    assert blocking.keys() == aio.keys()
+    for name, member in blocking.items():
+        assert plain(member.__doc__) == plain(aio[name].__doc__), name
+        assert inspect.signature(member) == blocking_of(aio[name]), name
+        is_coroutine = name not in {*ITERATORS, "session", "stats"}
+        assert inspect.iscoroutinefunction(aio[name]) is is_coroutine, name
 
 
 def test_the_version_is_one() -> None:

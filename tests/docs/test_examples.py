@@ -82,6 +82,83 @@ def test_send_asyncio(docs_servers: Servers, capsys: pytest.CaptureFixture[str])
     assert said[2].startswith("nobody@example.com: refused,")
 
 
+def test_share_a_client(docs_servers: Servers, capsys: pytest.CaptureFixture[str]) -> None:
+    load("share_a_client").main(docs_servers.plain.url)
+    assert len(docs_servers.plain.messages) == 30
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 11
+    assert said[-1] == "30 messages over 2 connection(s)"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"MAIL": Close()}, "failed after 4 attempt(s)"),
+        ({".": (TakeEffect(), Close())}, "may be out already"),
+    ],
+)
+def test_share_a_client_when_it_fails(
+    answers: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Server(ServerOptions(answers=answers)) as server:
+        load("share_a_client").main(server.url)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "reader 0: " in shown
+
+
+class StandIn:
+    """Stands for a package, and writes down what is called."""
+
+    def __init__(self, calls: list[str], name: str) -> None:
+        self._calls = calls
+        self._name = name
+
+    def __getattr__(self, name: str) -> StandIn:
+        return StandIn(self._calls, f"{self._name}.{name}")
+
+    def __call__(self, *args: Any, **_options: Any) -> StandIn:
+        self._calls.append(f"{self._name}{args}")
+        return StandIn(self._calls, self._name)
+
+
+def test_observe(docs_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setitem(sys.modules, "prometheus_client", StandIn(calls, "metrics"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", StandIn(calls, "trace"))
+    load("observe").main(docs_servers.plain.url)
+    assert calls.count("metrics.Counter.labels.inc()") == 4
+    assert calls.count("metrics.Counter.labels('accepted',)") == 3
+    assert "metrics.Counter.labels('client-closed',)" in calls
+    assert calls.count("trace.get_tracer.start_span('smtp.send',)") == 3
+    assert calls.count("trace.get_tracer.start_span('smtp.open',)") == 1
+    assert calls.count("trace.get_tracer.start_span.end()") == 4
+
+
+def test_observe_when_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setitem(sys.modules, "prometheus_client", StandIn(calls, "metrics"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", StandIn(calls, "trace"))
+    answers: dict[str, Any] = {Verb.GREETING: Reply.of(554, "No")}
+    with Server(ServerOptions(answers=answers)) as server:
+        with pytest.raises(errors.GreetingRefused):
+            load("observe").main(server.url)
+    assert "metrics.Counter.inc()" in calls
+    assert "metrics.Counter.labels('not-sent',)" in calls
+    assert calls.count("trace.get_tracer.start_span.set_attribute('error.type', 'GreetingRefused')")
+
+
+def test_observe_with_nothing_installed(
+    docs_servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+    load("observe").main(docs_servers.plain.url)
+    said = capsys.readouterr().out
+    assert said.count("connection 1: Sent") == 3
+    assert said.startswith("not installed: prometheus_client")
+
+
 @pytest.mark.parametrize("level", [(), ("continuous",)])
 def test_send_many_blocking(
     level: tuple[str, ...], docs_servers: Servers, capsys: pytest.CaptureFixture[str]

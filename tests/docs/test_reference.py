@@ -39,7 +39,7 @@ def rows(name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "module",
-    [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.testing, dialogues, dkim],
+    [ehlo, ehlo.asyncio, ehlo.blocking, ehlo.pool, ehlo.testing, dialogues, dkim],
     ids=lambda module: module.__name__,
 )
 def test_every_public_name_is_listed(module: ModuleType) -> None:

@@ -407,6 +407,11 @@ ELSEWHERE: Mapping[str, str] = {
     "sasl.server_end_point:certificate": "what a server said",
     "commands.Auth:hidden": "looked for in what a server says",
     "commands.AuthResponse:hidden": "looked for in what a server says",
+    "blocking.Client:server": "a URL; see Endpoint.from_url",
+    "blocking.Client.send:message": "see CONTENTS and Message",
+    "blocking.Client.send:on_refusal": "a policy",
+    "blocking.Client.send_many:on_refusal": "a policy",
+    "blocking.Client.send_many:order": "a policy",
     "blocking.connect:server": "a URL; see Endpoint.from_url",
     "blocking.send:message": "see CONTENTS and Message",
     "blocking.send:on_refusal": "a policy",
@@ -480,13 +485,16 @@ def surface() -> Iterator[str]:
                 yield from of_class(f"{prefix}{name}", member)
             elif inspect.isfunction(member):
                 yield from of_function(f"{prefix}{name}", member)
-    for name, kind in ehlo.ConnectOptions.__annotations__.items():
+    for name, kind in ehlo.ClientOptions.__annotations__.items():
         if TEXTUAL.search(str(kind)):
             yield f"ConnectOptions:{name}"
 
 
+OPTIONS = {ehlo.ConnectOptions, ehlo.ClientOptions, ehlo.MessageParts}
+
+
 def of_class(name: str, kind: type) -> Iterator[str]:
-    if issubclass(kind, BaseException | Enum) or kind in {ehlo.ConnectOptions, ehlo.MessageParts}:
+    if issubclass(kind, BaseException | Enum) or kind in OPTIONS:
         return
     yield from of_function(name, kind)
     ours = (each for each in kind.__mro__ if each.__module__.startswith("ehlo"))

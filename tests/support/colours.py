@@ -3,7 +3,8 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import ehlo
@@ -22,6 +23,10 @@ class Colour(Protocol):
 
     def send_many(self, messages: Any, server: Any, **options: Any) -> Iterator[ehlo.Result]: ...
 
+    def client(self, server: Any, **options: Any) -> AbstractContextManager[Any]: ...
+
+    def together(self, client: Any, items: list[Any], **options: Any) -> list[Any]: ...
+
 
 class Blocking:
     name = "blocking"
@@ -34,6 +39,21 @@ class Blocking:
 
     def send_many(self, messages: Any, server: Any, **options: Any) -> Iterator[ehlo.Result]:
         return ehlo.blocking.send_many(messages, server, **options)
+
+    def client(self, server: Any, **options: Any) -> AbstractContextManager[Any]:
+        return ehlo.blocking.Client(server, **options)
+
+    def together(self, client: Any, items: list[Any], **options: Any) -> list[Any]:
+        """Send messages, each in a thread of its own; return the receipts and errors."""
+
+        def send(item: Any) -> Any:
+            try:
+                return client.send(item[0], envelope=item[1], **options)
+            except Exception as error:  # noqa: BLE001 - for the test
+                return error
+
+        with ThreadPoolExecutor(len(items)) as pool:
+            return list(pool.map(send, items))
 
 
 class Asyncio:
@@ -57,6 +77,26 @@ class Asyncio:
 
         return stepped(self.run(begin()), self.run)
 
+    @contextmanager
+    def client(self, server: Any, **options: Any) -> Iterator[Any]:
+        client = SynchronousClient(ehlo.asyncio.Client(server, **options), self.run)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def together(self, client: Any, items: list[Any], **options: Any) -> list[Any]:
+        """Send messages, each in a task of its own; return the receipts and errors."""
+
+        async def send() -> list[Any]:
+            sending = [
+                client.client.send(message, envelope=envelope, **options)
+                for message, envelope in items
+            ]
+            return await asyncio.gather(*sending, return_exceptions=True)
+
+        return self.run(send())
+
 
 class Synchronous:
     """A session of `ehlo.asyncio` whose methods are run to their end."""
@@ -79,6 +119,38 @@ class Synchronous:
 
     def __exit__(self, kind: Any, exc: Any, traceback: Any) -> None:  # noqa: PYI036
         self._run(self._session.__aexit__(kind, exc, traceback))
+
+
+class SynchronousClient:
+    """A client of `ehlo.asyncio` whose methods are run to their end."""
+
+    def __init__(self, client: ehlo.asyncio.Client, run: Callable[[Any], Any]) -> None:
+        self.client = client
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.client, name)
+        if not inspect.iscoroutinefunction(member):
+            return member
+        return lambda *args, **kwargs: self._run(member(*args, **kwargs))
+
+    def send_many(self, messages: Any, **options: Any) -> Iterator[ehlo.Result]:
+        async def begin() -> AsyncIterator[ehlo.Result]:
+            return self.client.send_many(messages, **options)
+
+        return stepped(self._run(begin()), self._run)
+
+    @contextmanager
+    def session(self) -> Iterator[Any]:
+        context = self.client.session()
+        session = self._run(context.__aenter__())
+        try:
+            yield Synchronous(session, self._run)
+        except BaseException as error:
+            self._run(context.__aexit__(type(error), error, error.__traceback__))
+            raise
+        else:
+            self._run(context.__aexit__(None, None, None))
 
 
 def stepped(results: AsyncIterator[Any], run: Callable[[Any], Any]) -> Iterator[Any]:

@@ -235,8 +235,8 @@ async def open_pump(settings: Settings, end: float | None) -> Pump:
 async def _open_with(settings: Settings, end: float | None) -> Pump:
     pump = await dial(settings, end)
     try:
-        opening = settings.opening(pump.transport.get_extra_info("sockname"))
-        await pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+        own_address = pump.transport.get_extra_info("sockname")
+        await pump.run(settings.open(pump.link.connection, own_address), end=end)
     except BaseException:
         await pump.close()
         raise

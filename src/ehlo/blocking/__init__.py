@@ -5,7 +5,8 @@ Everything here stands in `ehlo.asyncio` too, under the same name, with `await`.
 
 from __future__ import annotations
 
+from ehlo.blocking._client import Client
 from ehlo.blocking._opening import connect, send, send_many
 from ehlo.blocking._session import Session
 
-__all__ = ["Session", "connect", "send", "send_many"]
+__all__ = ["Client", "Session", "connect", "send", "send_many"]

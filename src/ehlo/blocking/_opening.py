@@ -205,8 +205,7 @@ def _open_with(settings: Settings, end: float | None) -> Pump:
     sock = dial(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:
-        opening = settings.opening(sock.getsockname())
-        pump.run(dialogues.open_session(pump.link.connection, opening), end=end)
+        pump.run(settings.open(pump.link.connection, sock.getsockname()), end=end)
     except BaseException:
         pump.close()
         raise

@@ -10,8 +10,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from ehlo.commands import Quit
 from ehlo.dialogues import Flush, Receive, UpgradeTls
-from ehlo.errors import ConnectionLost, TlsFailed
+from ehlo.errors import ConnectionLost, SMTPError, TlsFailed
 from ehlo.phase import Phase
 from ehlo.protocol import State
 from ehlo.runtime.driving import Turn, lost, timed_out, told
@@ -247,6 +248,20 @@ class Pump:
         if self.turn.taken:
             with suppress(OSError):  # wakes the thread that is waiting for the server
                 self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+    def leave(self) -> None:
+        """Say QUIT if that may be said, and close without waiting for the answer."""
+        connection = self.link.connection
+        with suppress(SMTPError):
+            if connection.is_in_step and not self.turn.taken:
+                connection.send(Quit())
+                self.link.collect()
+                self._write_what_goes()
+        self.close()
+
+    def forget(self) -> None:
+        """Let go of the socket, which is another process's as well: say nothing on it."""
         self._sock.close()
 
 

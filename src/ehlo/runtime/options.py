@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from typing_extensions import TypeIs
 
 from ehlo.address import address_literal
 from ehlo.commands import Ehlo
-from ehlo.dialogues import Opening, Transaction
+from ehlo.dialogues import Opening, Transaction, open_session
 from ehlo.endpoint import read_server
 from ehlo.envelope import Envelope
 from ehlo.errors import InvalidInput
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
 
+    from ehlo.dialogues import Dialogue
     from ehlo.endpoint import Endpoint, Found
     from ehlo.message import Sendable
     from ehlo.options import Progress
@@ -44,6 +45,14 @@ if TYPE_CHECKING:
     from ehlo.transcript import Transcript
 
 __all__ = ["Settings"]
+
+
+Watch: TypeAlias = "Callable[[str, Connection, Dialogue[None]], Dialogue[None]]"
+"""Is given the server, a Connection, and what opens a session there; runs it, and may look on."""
+
+
+def _unwatched(_server: str, _connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
+    return dialogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class Settings:
         server_hostname: The name that the server's certificate must be for.
         route: The way to the server.
         alternatives: The settings of the servers to try where this one cannot be had.
+        watch: See `Watch`.
     """
 
     endpoint: Endpoint
@@ -83,6 +93,7 @@ class Settings:
     server_hostname: str = ""
     route: Route = field(default_factory=Route)
     alternatives: tuple[Settings, ...] = ()
+    watch: Watch = _unwatched
 
     def __post_init__(self) -> None:
         """Refuse what cannot be had together.
@@ -100,12 +111,18 @@ class Settings:
             raise InvalidInput(msg)
 
     @classmethod
-    def of(cls, server: str | Found, options: ConnectOptions) -> Settings:
+    def of(
+        cls,
+        server: str | Found,
+        options: ConnectOptions,
+        known: type[ConnectOptions] = ConnectOptions,
+    ) -> Settings:
         """Check the arguments of `connect`.
 
         Args:
             server: A URL, an endpoint or several, or what `read_server` has found wrong.
             options: The keyword arguments.
+            known: Which there are, for the error that says so.
 
         Returns:
             The settings of the first server, which know those of the others.
@@ -127,7 +144,7 @@ class Settings:
                 del credentials  # it may be a password, and tracebacks show local variables
                 options.clear()  # type: ignore[attr-defined]  # nobody needs them any more
                 raise
-        _refuse_unknown(options)
+        _refuse_unknown(options, known)
         if isinstance(found, Exception):
             raise found
         endpoints = found if isinstance(found, tuple) else (found,)
@@ -169,6 +186,18 @@ class Settings:
             route=route,
         )
 
+    def watched(self, watch: Watch) -> Settings:
+        """Return the same settings, with somebody who looks on when the session is opened.
+
+        Args:
+            watch: See `Watch`; the same for all servers.
+
+        Returns:
+            The settings of the first server, which know those of the others.
+        """
+        others = tuple(other.watched(watch) for other in self.alternatives)
+        return replace(self, watch=watch, alternatives=others)
+
     def link(self, clock: Callable[[], float]) -> Link:
         """Return a new Connection and its link.
 
@@ -209,6 +238,19 @@ class Settings:
             cleartext=self.cleartext,
             channel=self.channel,
         )
+
+    def open(self, connection: Connection, socket_name: object) -> Dialogue[None]:
+        """Open the session, while whoever is interested looks on.
+
+        Args:
+            connection: A Connection that has seen nothing yet.
+            socket_name: The socket's own address, as `getsockname` tells it.
+
+        Returns:
+            The dialogue.
+        """
+        dialogue = open_session(connection, self.opening(socket_name))
+        return self.watch(str(self.endpoint), connection, dialogue)
 
     @property
     def channel(self) -> Channel:
@@ -300,11 +342,11 @@ def _hostname(name: str | None) -> str:
     return refuse_control_characters("server_hostname=", require_str("server_hostname=", name))
 
 
-def _refuse_unknown(options: ConnectOptions) -> None:
+def _refuse_unknown(options: ConnectOptions, known: type[ConnectOptions]) -> None:
     for name in options:
-        if name not in ConnectOptions.__annotations__:
-            known = ", ".join(sorted(ConnectOptions.__annotations__))
-            msg = f"there is no option {name!r}; there are {known}"
+        if name not in known.__annotations__:
+            names = ", ".join(sorted(known.__annotations__))
+            msg = f"there is no option {name!r}; there are {names}"
             raise TypeError(msg)
 
 

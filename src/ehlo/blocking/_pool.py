@@ -1,0 +1,213 @@
+"""The pool of a client in one process: it runs the errands of plans, in any number of threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from ehlo import dialogues
+from ehlo.blocking._opening import open_pump
+from ehlo.blocking._session import Session
+from ehlo.errors import SMTPError
+from ehlo.pool.events import Discarded
+from ehlo.pool.jobs import Way
+from ehlo.pool.plans import Open, Run, RunBatch, Wait
+from ehlo.pool.pool import Pool
+
+if TYPE_CHECKING:
+    from ehlo.blocking._pump import Pump
+    from ehlo.pool.plans import Errand, Plan
+    from ehlo.pool.slots import Departure, Lease, Sleeper
+    from ehlo.runtime.client_settings import ClientSettings
+
+__all__ = ["ProcessPool"]
+
+_T = TypeVar("_T")
+_QUIT_SECONDS: Final = 5.0
+"""How long QUIT may take where the timeouts set no bound."""
+_NAP: Final = 1.0 if sys.platform == "win32" else 3600.0
+"""For how long a thread sleeps in one piece: on Windows Ctrl-C does not wake one that waits for a
+lock."""
+_AT_EXIT_SECONDS: Final = 1.0
+
+
+class ProcessPool:
+    """The connections of a client in one process.
+
+    Args:
+        settings: The client's.
+
+    Attributes:
+        clock: The clock.
+        way: What plans need.
+        pool: The rules.
+    """
+
+    clock = staticmethod(time.monotonic)
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        level = settings.session.pipelining
+        self.pool = Pool(settings.pool, time.monotonic, self._lock, level)
+        self.way = Way(self.pool, settings.policy, settings.listener)
+
+    # -- Errands ----------------------------------------------------------------------------------
+
+    def run(self, plan: Plan[_T], lease: Lease) -> _T:
+        """Run a plan to its end.
+
+        Args:
+            plan: The plan.
+            lease: Its claim on a connection.
+
+        Returns:
+            Its result.
+
+        Raises:
+            SMTPError: As the plan says.
+        """
+        try:
+            errand = next(plan)
+            while True:
+                try:
+                    answer = self._perform(errand)
+                except BaseException as error:  # noqa: BLE001 - the plan raises it, or another one
+                    errand = plan.throw(error)
+                else:
+                    errand = plan.send(answer)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+        except BaseException:
+            # The plan has looked after that, unless Ctrl-C has come in the midst of it.
+            self.let_go(lease, plan)
+            raise
+        finally:
+            if self.pool.leaving:
+                self.tidy()
+
+    def let_go(self, lease: Lease, plan: Plan[Any] | None = None) -> None:
+        """Give back what somebody has who was interrupted.
+
+        Args:
+            lease: The claim.
+            plan: The plan, which may not have come to its end.
+        """
+        try:
+            if plan is not None:
+                plan.close()
+        finally:
+            if lease.is_held:
+                self.pool.interrupted(lease)
+
+    def _perform(self, errand: Errand) -> object:
+        if isinstance(errand, Run):
+            pump = cast("Pump", errand.slot.carrier)
+            return pump.run(errand.dialogue, end=errand.end)
+        if isinstance(errand, Wait):
+            self.tidy()
+            self.wait(errand.sleeper, errand.until)
+            return None
+        if isinstance(errand, Open):
+            self._open(errand)
+            return None
+        self._run_batch(errand)
+        return None
+
+    def wait(self, sleeper: Sleeper, until: float | None = None) -> None:
+        """Sleep until somebody wakes the sleeper, or the time comes.
+
+        Args:
+            sleeper: Who sleeps.
+            until: The time; None for as long as it takes.
+        """
+        bell = _Bell()
+        with self._lock:  # nobody can ring it before it hangs there
+            if sleeper.is_awake:
+                return
+            sleeper.waker = bell.ring
+        try:
+            while not bell.is_rung(_NAP if until is None else until - time.monotonic()):
+                if until is not None and time.monotonic() >= until:
+                    return
+        finally:
+            with self._lock:
+                sleeper.waker = None
+
+    def _open(self, errand: Open) -> None:
+        slot = errand.slot
+        settings = self._settings.watched(slot, self.clock)
+        slot.carrier = pump = open_pump(settings, errand.end)  # at once: Ctrl-C must not lose it
+        slot.connection = pump.link.connection
+
+    def _run_batch(self, errand: RunBatch) -> None:
+        session = Session(self._settings.session, cast("Pump", errand.slot.carrier))
+        for result in session.results(errand.batch):
+            errand.tell(result)
+
+    # -- Connections that leave -------------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Close connections that leave."""
+        me = threading.get_ident()
+        for departure in self.pool.departures():
+            # Where Ctrl-C comes in between, it stays in the list, and this thread's the next time.
+            if self.pool.claim(departure.slot, me):
+                self._part(departure)
+                self.pool.gone(departure.slot)
+
+    def _part(self, departure: Departure) -> None:
+        slot = departure.slot
+        pump = cast("Pump", slot.carrier)
+        connection = pump.link.connection
+        try:
+            if not connection.is_over and not pump.turn.taken:
+                seconds = self._settings.session.timeouts.quit or _QUIT_SECONDS
+                with suppress(SMTPError):
+                    pump.run(dialogues.quit_session(connection), end=self.clock() + seconds)
+        finally:
+            pump.close()
+        messages = connection.transactions
+        self.way.tell(Discarded(slot.number, departure.seconds, departure.why, messages))
+
+    def close(self) -> None:
+        """Close all connections that nobody uses, QUIT said; those in use follow their users."""
+        self.pool.close()
+        self.tidy()
+
+    def hang_up(self) -> None:
+        """Close all connections that nobody uses without waiting for anything.
+
+        For the end of the interpreter, and of a client that nobody has closed.
+        """
+        if not self._lock.acquire(timeout=_AT_EXIT_SECONDS):
+            return  # a thread was stopped in the midst of it
+        self._lock.release()
+        self.pool.close()
+        for departure in self.pool.departures():
+            cast("Pump", departure.slot.carrier).leave()
+
+    def forget(self) -> None:
+        """Let go of connections that belong to the parent of this process, and stay its own."""
+        for carrier in self.pool.carriers():
+            cast("Pump", carrier).forget()
+
+
+class _Bell:
+    """Wakes one thread, once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """Ring it."""
+        self._lock.release()
+
+    def is_rung(self, seconds: float) -> bool:
+        """Wait until it rings; return whether it has."""
+        return self._lock.acquire(timeout=max(0.0, min(seconds, _NAP)))

@@ -1,0 +1,259 @@
+"""Plans: what users of a pool do, written once for all adapters.
+
+A plan is a generator, like a dialogue one floor below. It yields an `Errand`, is resumed with what
+came of it, and looks after the pool's state whatever happens: an errand that fails is thrown into
+it, and a user who is cancelled closes it. Whoever runs the errands is an adapter, with sockets and
+clocks; it knows none of the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from ehlo.commands import Noop
+from ehlo.dialogues import deliver, perform
+from ehlo.errors import SMTPError, Timeout
+from ehlo.phase import Phase
+from ehlo.pool.events import Opened, OpeningFailed, Why
+from ehlo.pool.jobs import why_not_again
+from ehlo.pool.slots import Do, Sleeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ehlo.dialogues import Batch, Dialogue
+    from ehlo.pool.jobs import Job, Way
+    from ehlo.pool.pool import Pool
+    from ehlo.pool.slots import Lease, Slot
+    from ehlo.receipt import Receipt, Result
+
+__all__ = [
+    "Errand",
+    "Open",
+    "Plan",
+    "Run",
+    "RunBatch",
+    "Wait",
+    "borrow",
+    "obtained",
+    "send",
+]
+
+_T = TypeVar("_T")
+_NOOP: Final = Noop()
+_CHECK_SECONDS: Final = 5.0
+"""For how long an idle connection may think about NOOP: who waits for it wants to send mail."""
+
+
+class Wait(NamedTuple):
+    """Sleep until somebody wakes the sleeper, or the time comes.
+
+    Attributes:
+        sleeper: Who sleeps.
+        until: The time, by the pool's clock; None for as long as it takes.
+    """
+
+    sleeper: Sleeper
+    until: float | None
+
+
+class Open(NamedTuple):
+    """Open a connection; set the slot's `carrier` and `connection` as soon as it is there.
+
+    Attributes:
+        slot: Which.
+        end: When it must be open.
+    """
+
+    slot: Slot
+    end: float | None
+
+
+class Run(NamedTuple):
+    """Run a dialogue on a connection; resume with its result.
+
+    Attributes:
+        slot: The connection.
+        dialogue: The dialogue.
+        end: When it must be over; None for the timeouts' `total`.
+    """
+
+    slot: Slot
+    dialogue: Dialogue[Any]
+    end: float | None
+
+
+class RunBatch(NamedTuple):
+    """Run a batch on a connection to its end.
+
+    Attributes:
+        slot: The connection.
+        batch: The batch.
+        tell: To be called with each result, at once.
+    """
+
+    slot: Slot
+    batch: Batch[Any]
+    tell: Callable[[Result], None]
+
+
+Errand: TypeAlias = Wait | Open | Run | RunBatch
+Plan: TypeAlias = Generator[Errand, Any, _T]
+"""A plan with a result of type T."""
+
+
+def send(  # noqa: C901 - it reads from top to bottom
+    way: Way, lease: Lease, job: Job, end: float | None
+) -> Plan[Receipt]:
+    """Send one message.
+
+    Args:
+        way: The pool, and the rules.
+        lease: A claim, for this alone.
+        job: The message.
+        end: When it must be over; None for never.
+
+    Returns:
+        The receipt.
+
+    Raises:
+        SMTPError: It was not delivered, or nobody knows; the last attempt's error.
+    """
+    pool = way.pool
+    try:
+        while True:
+            pool.ask(lease)
+            slot = lease.slot
+            if slot is None or lease.do is not Do.USE:
+                slot = yield from obtained(way, lease, end)
+                job.failed += lease.failures
+                lease.failures = []
+            if pool.pace.is_limited:
+                yield from _in_turn(pool, end)
+            transaction = job.begin(slot, pool.pipelining)
+            try:
+                receipt = yield Run(slot, deliver(slot.live, transaction), end)
+            except SMTPError as error:
+                delay = job.judge(way, slot, error, end)
+                if delay is None:
+                    raise
+                pool.give_back(lease, why_not_again(error))
+            else:
+                return job.arrive(way, receipt)
+            yield from _sleep(pool, pool.clock() + delay)
+    except SMTPError as error:
+        job.failed += lease.failures
+        job.give_up(way, error)
+        raise
+    except BaseException:  # a cancellation, or what the caller's own code has raised
+        pool.interrupted(lease)
+        raise
+    finally:
+        pool.give_back(lease)
+
+
+def borrow(way: Way, lease: Lease, end: float | None, *, check: bool) -> Plan[Slot]:
+    """Get a connection for somebody who wants it alone.
+
+    Args:
+        way: The pool, and the rules.
+        lease: The claim; to be given back by `Pool.give_back`.
+        end: When it must be there.
+        check: Whether it has to answer NOOP, unless it was opened for this.
+
+    Returns:
+        The connection.
+
+    Raises:
+        SMTPError: None can be had.
+    """
+    way.pool.ask(lease)
+    try:
+        return (yield from obtained(way, lease, end, check=check))
+    except SMTPError as error:
+        error.failed_attempts = tuple(lease.failures)
+        raise
+
+
+def obtained(way: Way, lease: Lease, end: float | None, *, check: bool = False) -> Plan[Slot]:
+    """Get what was asked for: a connection that is ready for mail.
+
+    Args:
+        way: The pool, and the rules.
+        lease: The claim; its `failures` tell of connections that could not be had.
+        end: When it must be there.
+        check: Whether it has to answer NOOP, unless it was opened for this.
+
+    Returns:
+        The connection.
+
+    Raises:
+        Timeout: None was there in time.
+        LocalProtocolError: The client is closed.
+        Exception: None can be had: whatever opening one raised.
+    """
+    pool = way.pool
+    lease.failures = []
+    while True:
+        slot = lease.slot
+        if slot is None:
+            _raise_trouble(lease, is_late=end is not None and pool.clock() >= end)
+            yield Wait(lease, pool.wait_until(lease, end))
+            pool.serve()
+        elif lease.do is Do.OPEN:
+            yield from _open(way, lease, slot, end)
+            check = False
+        elif (lease.do is Do.USE and not check) or (yield from _answers(pool, slot, end)):
+            return slot
+        else:
+            pool.give_back(lease, Why.NO_ANSWER)
+            pool.ask(lease, first=True)
+
+
+def _open(way: Way, lease: Lease, slot: Slot, end: float | None) -> Plan[None]:
+    begin = way.pool.clock()
+    try:
+        yield Open(slot, end)
+    except Exception as error:  # noqa: BLE001 - a function for tokens may raise anything
+        way.pool.refused(lease, error)
+        way.tell(OpeningFailed(slot.number, way.pool.clock() - begin, error))
+    else:
+        way.pool.opened(lease)
+        way.tell(Opened(slot.number, way.pool.clock() - begin))
+
+
+def _answers(pool: Pool, slot: Slot, end: float | None) -> Plan[bool]:
+    """Return whether a connection that was idle for long still answers."""
+    soon = pool.clock() + _CHECK_SECONDS
+    connection = slot.live
+    try:
+        yield Run(slot, perform(connection, _NOOP), soon if end is None else min(end, soon))
+    except SMTPError:
+        return False
+    return connection.is_idle
+
+
+def _in_turn(pool: Pool, end: float | None) -> Plan[None]:
+    """Wait until the message may begin, where there may be only so many in a second."""
+    with pool.guard:
+        begin = pool.pace.reserve(pool.clock())
+    if end is not None and begin >= end:
+        msg = "the message could not begin in time, because of the rate that is allowed"
+        raise Timeout(msg, phase=Phase.MAIL)
+    yield from _sleep(pool, begin)
+
+
+def _sleep(pool: Pool, until: float) -> Plan[None]:
+    while pool.clock() < until:
+        yield Wait(Sleeper(), until)
+
+
+def _raise_trouble(lease: Lease, *, is_late: bool) -> None:
+    """Raise why there will be no connection, if that is so."""
+    if lease.error is not None:
+        raise lease.error
+    if is_late:
+        error = Timeout("no connection was free in time", phase=Phase.CONNECT)
+        error.__cause__ = lease.failures[-1] if lease.failures else None
+        raise error

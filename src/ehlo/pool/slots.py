@@ -1,0 +1,139 @@
+"""The things a pool is made of: connections, those who want one, and those who sleep."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ehlo.capabilities import Capabilities
+    from ehlo.errors import SMTPError
+    from ehlo.pool.events import Why
+    from ehlo.protocol import Connection
+
+__all__ = ["Departure", "Do", "Lease", "Sleeper", "Slot"]
+
+
+class Do(Enum):
+    """What is to be done with a connection that was granted, before it is used."""
+
+    USE = "nothing: use it"
+    CHECK = "say NOOP, for it was idle for long"
+    OPEN = "open it"
+
+
+class Sleeper:
+    """Somebody who waits for something that others will bring about.
+
+    Attributes:
+        is_awake: Whether it has come about.
+        waker: What to call then; set by whoever makes the sleeper wait, and called once.
+    """
+
+    __slots__ = ("is_awake", "waker")
+
+    def __init__(self) -> None:
+        self.is_awake = False
+        self.waker: Callable[[], None] | None = None
+
+    def wake(self) -> None:
+        """Say that it has come about."""
+        self.is_awake = True
+        waker, self.waker = self.waker, None
+        if waker is not None:
+            waker()
+
+
+class Slot:
+    """One connection of a pool, from the decision to open it until it is closed.
+
+    Args:
+        number: Its number, from 1.
+        refusals: How many attempts in a row had failed when it was decided to open it.
+
+    Attributes:
+        number: As above.
+        refusals: As above.
+        carrier: What the adapter drives it with; None before it is open.
+        connection: The sans-IO Connection; None before it is open.
+        capabilities: What the server announced when it was opened.
+        opened_at: When it was opened.
+        idle_since: When its last user gave it back.
+        is_suspect: Whether another one was found dead since then.
+        has_left: Whether it is closed, or about to be.
+        parting: Who is closing it; None for nobody.
+    """
+
+    __slots__ = (
+        "capabilities",
+        "carrier",
+        "connection",
+        "has_left",
+        "idle_since",
+        "is_suspect",
+        "number",
+        "opened_at",
+        "parting",
+        "refusals",
+    )
+
+    def __init__(self, number: int, refusals: int) -> None:
+        self.number = number
+        self.refusals = refusals
+        self.carrier: object = None
+        self.connection: Connection | None = None
+        self.capabilities: Capabilities | None = None
+        self.opened_at = 0.0
+        self.idle_since = 0.0
+        self.is_suspect = False
+        self.has_left = False
+        self.parting: object = None
+
+    @property
+    def live(self) -> Connection:
+        """The Connection, which is there: the slot was granted, and opened where that was due."""
+        assert self.connection is not None  # noqa: S101 - see above
+        return self.connection
+
+
+class Lease(Sleeper):
+    """One user's claim on a connection: from the moment it asks until it gives the thing back.
+
+    Attributes:
+        slot: The connection that was granted; None while there is none.
+        do: What is to be done with it first.
+        error: Why there will be none; None while that is open.
+        failures: The errors of connections that could not be had while it waited.
+        waits: Whether it stands in line.
+    """
+
+    __slots__ = ("do", "error", "failures", "slot", "waits")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slot: Slot | None = None
+        self.do = Do.USE
+        self.error: Exception | None = None
+        self.failures: list[SMTPError] = []
+        self.waits = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is anything to be given back."""
+        return self.slot is not None or self.waits
+
+
+class Departure(NamedTuple):
+    """A connection that has to be closed by the adapter, which then calls `Pool.gone`.
+
+    Attributes:
+        slot: The connection.
+        why: The reason.
+        seconds: For how long it was open.
+    """
+
+    slot: Slot
+    why: Why
+    seconds: float

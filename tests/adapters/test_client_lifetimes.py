@@ -1,0 +1,446 @@
+"""Clients across event loops, threads, forks and the end of the interpreter (C2, C4)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import pytest
+
+import ehlo
+import ehlo.asyncio
+import ehlo.blocking
+from ehlo.pool.slots import Lease, Sleeper
+from ehlo.testing import Close, Server, ServerOptions
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
+TO_BOB: Final = ehlo.Envelope("ada@example.org", "bob@example.com")
+CONTENT: Final = b"Subject: Notes\r\n\r\nPlain words.\r\n"
+HEAD: Final = """
+    import asyncio, os, sys, threading
+    import ehlo, ehlo.asyncio, ehlo.blocking
+    URL, CONTENT = sys.argv[1], b"Subject: Notes\\r\\n\\r\\nPlain words.\\r\\n"
+    TO_BOB = ehlo.Envelope("ada@example.org", "bob@example.com")
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+def verbs(server: Server) -> list[str]:
+    return [command.verb for command in server.commands]
+
+
+async def send(client: ehlo.asyncio.Client) -> None:
+    await client.send(CONTENT, envelope=TO_BOB)
+
+
+def run(code: str, server: Server) -> str:
+    """Run a program in an interpreter that complains of everything; return what it says."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "dev",
+            "-W",
+            "error",
+            "-c",
+            textwrap.dedent(HEAD + code),
+            server.url,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+# -- Event loops ---------------------------------------------------------------------------------
+
+
+def test_each_event_loop_has_connections_of_its_own(server: Server) -> None:
+    client = ehlo.asyncio.Client(server.url)
+    for _ in range(3):
+        asyncio.run(send(client))
+    assert server.connections == 3
+    assert verbs(server).count("QUIT") == 3
+    assert client.stats().connections == 0
+
+    async def close() -> None:
+        await client.close()
+
+    asyncio.run(close())
+
+
+def test_a_loop_closes_what_nobody_has_closed(server: Server) -> None:
+    """No ResourceWarning, and QUIT is said: `asyncio.run` sees to its generators."""
+
+    async def main() -> None:
+        await send(ehlo.asyncio.Client(server.url))
+
+    asyncio.run(main())
+    assert verbs(server)[-1] == "QUIT"
+
+
+def test_two_loops_at_once(server: Server) -> None:
+    client = ehlo.asyncio.Client(server.url, max_connections=1)
+    ready, closed = threading.Event(), threading.Event()
+
+    async def other() -> None:
+        await send(client)
+        ready.set()
+        await asyncio.to_thread(closed.wait)
+        with pytest.raises(ehlo.LocalProtocolError, match="closed"):
+            await send(client)
+
+    thread = threading.Thread(target=asyncio.run, args=(other(),))
+
+    async def main() -> None:
+        await send(client)
+        thread.start()
+        await asyncio.to_thread(ready.wait)
+        assert client.stats().connections == 2
+        await client.close()
+        closed.set()
+
+    asyncio.run(main())
+    thread.join()
+    assert len(server.messages) == 2
+    assert verbs(server).count("QUIT") == 2
+
+
+def test_a_client_that_was_closed_stays_so_in_other_loops(server: Server) -> None:
+    client = ehlo.asyncio.Client(server.url)
+
+    async def close() -> None:
+        await client.close()
+
+    asyncio.run(close())
+    with pytest.raises(ehlo.LocalProtocolError, match="closed"):
+        asyncio.run(send(client))
+
+
+def test_asyncio_goes_on_while_connections_are_closed(server: Server) -> None:
+    """Who sends does not wait for QUIT."""
+
+    async def main() -> None:
+        async with ehlo.asyncio.Client(server.url, max_messages=1) as client:
+            await send(client)
+            assert client.stats().connections == 1
+            assert client.stats().idle == 0
+            await send(client)
+
+    asyncio.run(main())
+    assert server.connections == 2
+
+
+# -- The end of the interpreter ------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+        client = ehlo.blocking.Client(URL)
+        client.send(CONTENT, envelope=TO_BOB)
+        """,
+        """
+        ehlo.blocking.Client(URL).send(CONTENT, envelope=TO_BOB)
+        """,
+        """
+        client = ehlo.asyncio.Client(URL)
+        asyncio.run(client.send(CONTENT, envelope=TO_BOB))
+        """,
+        """
+        client = ehlo.blocking.Client(URL)
+        results = client.send_many([(CONTENT, TO_BOB)] * 100)
+        next(results)
+        """,
+        """
+        async def main():
+            global client, results
+            client = ehlo.asyncio.Client(URL)
+            results = client.send_many([(CONTENT, TO_BOB)] * 100)
+            await anext(results)
+        asyncio.run(main())
+        """,
+    ],
+    ids=["blocking", "blocking, no name", "asyncio", "blocking, a batch", "asyncio, a batch"],
+)
+def test_a_program_that_ends_without_closing(server: Server, code: str) -> None:
+    """No noise, no hang, and QUIT is said on what is idle."""
+    assert run(textwrap.indent(textwrap.dedent(code), "    "), server) == ""
+    server.wait_until_idle()
+    assert len(server.messages) >= 1
+    assert verbs(server)[-1] == "QUIT" or "send_many" in code
+
+
+# -- Forks ---------------------------------------------------------------------------------------
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+@forks
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "child",
+    [
+        "client.send(CONTENT, envelope=TO_BOB); client.close()",
+        "client.send(CONTENT, envelope=TO_BOB)",
+        "pass",
+        "client.close()",
+    ],
+    ids=["sends and closes", "sends", "does nothing", "closes"],
+)
+def test_a_child_leaves_its_parents_connections_alone(server: Server, child: str) -> None:
+    code = f"""
+    client = ehlo.blocking.Client(URL)
+    client.send(CONTENT, envelope=TO_BOB)
+    pid = os.fork()
+    if pid == 0:
+        {child}
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    for _ in range(3):
+        assert client.send(CONTENT, envelope=TO_BOB).failed_attempts == ()
+    assert client.stats().opened == 1
+    client.close()
+    """
+    assert run(code, server) == ""
+    messages = [message.connection for message in server.messages]
+    assert messages.count(1) == 4
+    assert server.connections == (2 if "send" in child else 1)
+
+
+@forks
+@pytest.mark.slow
+def test_a_child_has_locks_of_its_own(server: Server) -> None:
+    """A thread of the parent may hold the pool's lock at the moment of the fork."""
+    code = """
+    client = ehlo.blocking.Client(URL)
+    client.send(CONTENT, envelope=TO_BOB)
+    client._pools[os.getpid()]._lock.acquire()
+    pid = os.fork()
+    if pid == 0:
+        client.send(CONTENT, envelope=TO_BOB)
+        client.close()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    client._pools[os.getpid()]._lock.release()
+    client.close()
+    """
+    assert run(code, server) == ""
+    assert len(server.messages) == 2
+
+
+@forks
+@pytest.mark.slow
+def test_a_child_with_an_event_loop(server: Server) -> None:
+    code = """
+    client = ehlo.asyncio.Client(URL)
+    loop = asyncio.new_event_loop()
+    send = lambda: client.send(CONTENT, envelope=TO_BOB)
+    loop.run_until_complete(send())
+    pid = os.fork()
+    if pid == 0:
+        asyncio.run(send())
+        assert client.stats().opened == 1
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    loop.run_until_complete(send())
+    assert client.stats().opened == 1
+    loop.run_until_complete(client.close())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    """
+    assert run(code, server) == ""
+    assert [message.connection for message in server.messages] == [1, 2, 1]
+
+
+def test_a_finalizer_does_not_wait_for_a_lock_that_nobody_gives_back(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ehlo.blocking import _pool  # noqa: PLC0415
+
+    monkeypatch.setattr(_pool, "_AT_EXIT_SECONDS", 0.01)
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    pool: Any = client._pools[os.getpid()]
+    with pool._lock:
+        pool.hang_up()
+    assert client.stats().idle == 1
+    client.close()
+
+
+def test_a_child_forgets_its_parents_sockets(server: Server) -> None:
+    """As if this process were the child: the sockets are let go without a word."""
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    client._pools[-1] = client._pools.pop(os.getpid())
+    client.send(CONTENT, envelope=TO_BOB)
+    assert server.connections == 2
+    assert client._pools[-1].pool.stats().connections == 1
+    client.close()
+    server.wait_until_idle()
+    assert verbs(server).count("QUIT") == 1
+
+
+def test_a_client_of_a_parent_at_the_end(server: Server) -> None:
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    client._pools[-1] = client._pools.pop(os.getpid())
+    del client
+    server.wait_until_idle()
+    assert "QUIT" not in verbs(server)
+
+
+# -- Options that only a client has --------------------------------------------------------------
+
+
+def test_what_only_an_event_loop_can_await_is_refused_at_once() -> None:
+    async def token() -> str:
+        return "token"
+
+    with pytest.raises(TypeError, match="async"):
+        ehlo.blocking.Client("smtps://x", auth=ehlo.OAuth2("user", token))  # type: ignore[arg-type]
+
+
+def test_quit_has_a_bound_even_if_the_timeouts_have_none(server: Server) -> None:
+    timeouts = ehlo.Timeouts(quit=None)
+    with ehlo.blocking.Client(server.url, timeouts=timeouts) as client:
+        client.send(CONTENT, envelope=TO_BOB)
+    assert verbs(server)[-1] == "QUIT"
+
+
+def test_encrypted_and_authenticated_events() -> None:
+    from ehlo.pool import Authenticated, Connected, Encrypted, Opened  # noqa: PLC0415
+    from support.secrets import PASSWORD  # noqa: PLC0415
+    from support.tls import client_context, server_context  # noqa: PLC0415
+
+    events: list[Any] = []
+    options = ServerOptions(users={"user": PASSWORD})
+    with Server(options, tls="implicit", ssl_context=server_context()) as encrypted:
+        with ehlo.blocking.Client(
+            encrypted.url,
+            auth=ehlo.Password("user", PASSWORD),
+            ssl_context=client_context(),
+            on_event=events.append,
+        ) as client:
+            client.verify()
+    kinds = [type(event) for event in events]
+    assert kinds[:4] == [Connected, Encrypted, Authenticated, Opened]
+    assert events[1].tls.version.startswith("TLS")
+    assert sum(event.seconds for event in events[:3]) <= events[3].seconds
+
+
+def test_a_log_of_what_happens(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="ehlo")
+    with ehlo.blocking.Client(server.url, max_messages=1) as client:
+        client.send(CONTENT, envelope=TO_BOB)
+    lines = [line for line in caplog.messages if line.startswith("client: ")]
+    assert [line.split(", ")[1] for line in lines] == ["Connected", "Opened", "Sent", "Discarded"]
+    assert lines[0].startswith(f"client: connection 1, Connected, to {server.host}:{server.port}, ")
+    assert lines[-1].endswith(" s, max-messages")
+
+
+def test_a_log_of_what_goes_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="ehlo")
+    with Server(ServerOptions(answers={"MAIL": Close()})) as closing:
+        with ehlo.blocking.Client(closing.url, retries=1) as client:
+            with pytest.raises(ehlo.ConnectionLost):
+                client.send(CONTENT, envelope=TO_BOB)
+    lines = [line for line in caplog.messages if line.startswith("client: ")]
+    assert "client: connection 1, Retrying, ConnectionLost" in lines
+    assert any(line.startswith("client: connection 2, Failed, ") for line in lines)
+
+
+def test_a_client_that_nobody_has_any_more(server: Server) -> None:
+    """QUIT is said, and not waited for."""
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    del client
+    server.wait_until_idle()
+    assert verbs(server)[-1] == "QUIT"
+
+
+def test_who_is_awake_does_not_sleep(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = Sleeper()
+    sleeper.wake()
+    client = ehlo.asyncio.Client(server.url)
+
+    async def main() -> None:
+        here = await client._here()
+        await here.wait(sleeper)
+
+    asyncio.run(main())
+    blocking = ehlo.blocking.Client(server.url)._here()
+    blocking.wait(sleeper)
+    monkeypatch.setattr("ehlo.blocking._pool._NAP", 0.001)
+    blocking.wait(Sleeper(), until=blocking.clock() + 0.01)  # in several pieces
+
+
+def test_a_crew_at_the_end_of_the_interpreter(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads do not go on then, so nobody waits for them."""
+    from ehlo.blocking._client import _Crew  # noqa: PLC0415
+    from ehlo.pool.dispatch import Dispatch, Order  # noqa: PLC0415
+
+    client = ehlo.blocking.Client(server.url)
+    here = client._here()
+    dispatch: Dispatch[Any] = Dispatch(
+        here.way, lambda item: item, order=Order.SOURCE, workers=1, depth=1
+    )
+    crew = _Crew(here, dispatch, None, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "is_finalizing", lambda: True)
+        crew.finish()
+        crew.dismiss()
+        assert not dispatch.is_stopped
+    crew._workers.append((threading.Thread(), Lease()))  # Ctrl-C came before it was started
+    crew.dismiss()
+    assert dispatch.is_stopped
+
+
+def test_an_async_source_that_fails(server: Server) -> None:
+    async def source() -> AsyncIterator[tuple[bytes, ehlo.Envelope]]:
+        yield CONTENT, TO_BOB
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async with ehlo.asyncio.Client(server.url) as client:
+            results = client.send_many(source())
+            assert (await anext(results)).error is None
+            with pytest.raises(ZeroDivisionError):
+                await anext(results)
+
+    asyncio.run(main())
+
+
+def test_uvloop(server: Server) -> None:
+    """An event loop of another make, where it is installed: it closes what nobody has closed."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        client = ehlo.asyncio.Client(server.url, max_connections=2)
+        await asyncio.gather(*[send(client) for _ in range(10)])
+        results = [result async for result in client.send_many([(CONTENT, TO_BOB)] * 10)]
+        assert all(result.error is None for result in results)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert len(server.messages) == 20
+    assert verbs(server)[-1] == "QUIT"

@@ -18,6 +18,7 @@ import ehlo.asyncio
 import ehlo.blocking
 from ehlo.pool.slots import Lease, Sleeper
 from ehlo.testing import Close, Server, ServerOptions
+from support.colours import uvloops
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
@@ -431,8 +432,7 @@ def test_an_async_source_that_fails(server: Server) -> None:
 
 
 def test_uvloop(server: Server) -> None:
-    """An event loop of another make, where it is installed: it closes what nobody has closed."""
-    uvloop = pytest.importorskip("uvloop")
+    """An event loop of another make closes what nobody has closed."""
 
     async def main() -> None:
         client = ehlo.asyncio.Client(server.url, max_connections=2)
@@ -440,7 +440,7 @@ def test_uvloop(server: Server) -> None:
         results = [result async for result in client.send_many([(CONTENT, TO_BOB)] * 10)]
         assert all(result.error is None for result in results)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloops()) as runner:
         runner.run(main())
     assert len(server.messages) == 20
     assert verbs(server)[-1] == "QUIT"

@@ -30,7 +30,7 @@ from ehlo.testing import (
     TakeEffect,
     Usual,
 )
-from support.colours import Colour
+from support.colours import ADAPTERS, Colour, colour
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
@@ -62,6 +62,13 @@ def numbers(server: Server) -> list[int]:
 
 def verbs(server: Server) -> list[str]:
     return [command.verb for command in server.commands]
+
+
+@pytest.fixture(params=[*ADAPTERS, "uvloop"])
+def adapter(request: pytest.FixtureRequest) -> Iterator[Colour]:
+    """Run the test with each adapter, and with an event loop of another make."""
+    with colour(request.param) as chosen:
+        yield chosen
 
 
 class Watch:
@@ -244,6 +251,7 @@ def test_a_connection_that_was_idle_for_long_is_asked_first(adapter: Colour) -> 
     with Server() as server, adapter.client(server.url, check_after=1e-9) as client:
         for number in range(2):
             client.send(content(number), envelope=TO_BOB)
+            adapter.tick()
         said = ["MAIL", "RCPT", "DATA", "."]
         assert verbs(server) == ["EHLO", *said, "NOOP", *said]
     assert server.connections == 1
@@ -254,8 +262,9 @@ def test_one_that_does_not_answer_is_replaced(adapter: Colour, answer: Any) -> N
     watch = Watch()
     with Server(ServerOptions(answers={"NOOP": answer})) as server:
         with adapter.client(server.url, check_after=1e-9, on_event=watch) as client:
-            receipts = [client.send(content(number), envelope=TO_BOB) for number in range(2)]
-            assert [receipt.failed_attempts for receipt in receipts] == [(), ()]
+            for number in range(2):
+                assert client.send(content(number), envelope=TO_BOB).failed_attempts == ()
+                adapter.tick()
         assert server.connections == 2
     assert watch.of(Discarded)[0].why is Why.NO_ANSWER
 

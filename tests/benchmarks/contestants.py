@@ -88,6 +88,8 @@ def _everybody() -> dict[str, Contestant]:
             Contestant(f"ehlo-blocking-{mode}", "benchmarks.drivers:Blocking", mode),
             Contestant(f"ehlo-asyncio-{mode}", "benchmarks.drivers:Asyncio", mode),
             Contestant(f"ehlo-uvloop-{mode}", "benchmarks.drivers:Asyncio", mode, uvloop=True),
+            Contestant(f"ehlo-blocking-client-{mode}", "benchmarks.drivers:BlockingClient", mode),
+            Contestant(f"ehlo-asyncio-client-{mode}", "benchmarks.drivers:AsyncioClient", mode),
         ]
     found += [
         Contestant("ehlo-blocking-message", "benchmarks.drivers:BlockingMessage"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -209,6 +209,53 @@ class AsyncioMessage(Asyncio):
         message, job = self.job.parsed(), self.job
         for number in range(count):
             await session.send(message, envelope=_envelope(job, number), **self._more)
+
+
+class BlockingClient(Blocking):
+    """`ehlo.blocking.Client`, given octets, used by as many threads as it has connections."""
+
+    @override
+    def open(self) -> None:
+        self._client = ehlo.blocking.Client(
+            f"smtp://{self.job.host}:{self.job.port}",
+            tls="none",
+            **_pool(self.job),
+            **self._options,
+        )
+        with ExitStack() as borrowed:  # all at once, so that each has one of its own
+            for _ in range(self.job.connections):
+                borrowed.enter_context(self._client.session())
+        self._sessions = [self._client] * (1 if self.job.mode in MANY else self.job.connections)
+
+    @override
+    def close(self) -> None:
+        self._client.close()
+
+
+class AsyncioClient(Asyncio):
+    """`ehlo.asyncio.Client`, given octets, used by as many tasks as it has connections."""
+
+    @override
+    async def start(self) -> None:
+        self._client = ehlo.asyncio.Client(
+            f"smtp://{self.job.host}:{self.job.port}",
+            tls="none",
+            **_pool(self.job),
+            **self._options,
+        )
+        async with AsyncExitStack() as borrowed:  # all at once, so that each has one of its own
+            for _ in range(self.job.connections):
+                await borrowed.enter_async_context(self._client.session())
+        self._sessions = [self._client] * (1 if self.job.mode in MANY else self.job.connections)
+
+    @override
+    async def stop(self) -> None:
+        await self._client.close()
+
+
+def _pool(job: Job) -> dict[str, Any]:
+    """Return the options of a client that keeps its connections for as long as it is measured."""
+    return {"max_connections": job.connections, "max_messages": None, "max_age": None}
 
 
 def _accepted(result: object) -> None:

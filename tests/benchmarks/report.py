@@ -117,6 +117,7 @@ def references(row: str) -> tuple[str, str]:
     if library == "ehlo" and mode:
         limit = "blocking" if adapter == "blocking" else "asyncio"
         peer = "smtplib-octets" if adapter == "blocking" else "aiosmtplib-octets"
+        mode = mode.removeprefix("client-")
         limit_mode = (_LARGE_MODES if rest else _SMALL_MODES).get(mode, mode)
         return f"limit-{limit}-{limit_mode}{where}", peer + where
     if library in {"smtplib", "aiosmtplib", "smtpproto"} and adapter:

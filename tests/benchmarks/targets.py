@@ -85,18 +85,17 @@ _SPEEDS_OF_16: Final[_Speeds] = {
 }
 
 
-def _rates(workload: str, table: _Speeds) -> Iterator[Target]:
+def _rates(workload: str, table: _Speeds, kind: str = "") -> Iterator[Target]:
     for mode, adapters in table.items():
         for adapter, (share, times) in adapters.items():
-            name = f"{workload}-{mode}-{adapter}"
+            name = f"{workload}-{mode}-{adapter}{kind}"
             for other, factor, what in (
                 (f"limit-{adapter}-{mode}", share, "limit"),
                 (_PEER[adapter], times, "peer"),
             ):
                 if factor is not None:
-                    yield _ratio(
-                        f"{name}-{what}", workload, f"ehlo-{adapter}-{mode}", factor, other
-                    )
+                    row = f"ehlo-{adapter}{kind}-{mode}"
+                    yield _ratio(f"{name}-{what}", workload, row, factor, other)
 
 
 def _ratio(name: str, workload: str, row: str, factor: float, other: str) -> Target:
@@ -171,6 +170,7 @@ _REST: Final = (
     Target("W6-aiosmtplib", "W6", "ehlo", "cpu_ms", _LOW, 0.35, Measure.RATIO, "aiosmtplib"),
     Target("W6-asyncio", "W6", "ehlo.asyncio", "cpu_ms", _LOW, 5, Measure.DIFFERENCE, "asyncio"),
     Target("W7-asyncio", "W7", "ehlo-asyncio-data", "kib", _LOW, 4.2),
+    Target("W7-asyncio-client", "W7", "ehlo-asyncio-client-data", "kib", _LOW, 4.2),
     Target("W7-uvloop", "W7", "ehlo-uvloop-data", "kib", _LOW, 3.0),
     Target("W8-text-english", "W8-text", "ehlo:english", "gb_per_s", _HIGH, 0.8),
     Target("W8-text-english-lf", "W8-text", "ehlo:english-lf", "gb_per_s", _HIGH, 0.8),
@@ -234,6 +234,7 @@ TARGETS: Final = (
     *_streams(),
     *_operations(),
     *_rates("W2", _SPEEDS_OF_16),
+    *_rates("W2", _SPEEDS_OF_16, "-client"),
     *_bulk(),
     *_memory(),
     *_trips(),

@@ -90,6 +90,7 @@ def _modes(prefix: str, modes: Iterable[str] = MODES) -> list[str]:
 
 # -- W1, W2 ------------------------------------------------------------------------------------
 
+_OF_CLIENTS: Final = ("data", "chunk", "stream")
 _ONE_CONNECTION: Final = (
     *_modes("limit-blocking"),
     *_modes("limit-asyncio"),
@@ -103,6 +104,8 @@ _ONE_CONNECTION: Final = (
     *_modes("ehlo-uvloop", ("data", "chunk", "stream")),
     "ehlo-blocking-message",
     "ehlo-asyncio-message",
+    *_modes("ehlo-blocking-client", _OF_CLIENTS),
+    *_modes("ehlo-asyncio-client", _OF_CLIENTS),
 )
 _SIXTEEN_CONNECTIONS: Final = (
     *_modes("limit-asyncio", ("lockstep", "data", "chunk")),
@@ -111,6 +114,8 @@ _SIXTEEN_CONNECTIONS: Final = (
     "ehlo-blocking-data",
     *_modes("ehlo-asyncio", ("lockstep", "data", "chunk", "group", "stream")),
     "ehlo-uvloop-data",
+    "ehlo-blocking-client-data",
+    *_modes("ehlo-asyncio-client", _OF_CLIENTS),
 )
 _COUNTED: Final = (
     "limit-asyncio-data",
@@ -119,6 +124,8 @@ _COUNTED: Final = (
     "ehlo-blocking-data",
     "ehlo-blocking-chunk",
     *_modes("ehlo-asyncio"),
+    "ehlo-blocking-client-data",
+    *_modes("ehlo-asyncio-client", ("data", "chunk")),
 )
 
 
@@ -250,6 +257,8 @@ _IDLE: Final = (
     "ehlo-blocking-data",
     "ehlo-asyncio-data",
     "ehlo-uvloop-data",
+    "ehlo-blocking-client-data",
+    "ehlo-asyncio-client-data",
 )
 
 

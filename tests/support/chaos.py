@@ -40,14 +40,20 @@ class Fate(NamedTuple):
     octets: int
 
     @classmethod
-    def of(cls, seed: int, number: int) -> Fate:
-        """Return the fate of a connection: the same for the same seed and number."""
+    def of(cls, seed: int, number: int, reach: int = 1) -> Fate:
+        """Return the fate of a connection: the same for the same seed and number.
+
+        Args:
+            seed: Decides about all of them.
+            number: The connection's.
+            reach: How many times as many octets go through as usual.
+        """
         dice = random.Random(f"{seed} {number}")  # noqa: S311 - it has to be repeatable
         fault = dice.choice([Fault.NONE, Fault.KILL, Fault.KILL, Fault.RESET, Fault.RESET])
         if dice.random() < 0.1:
             fault = Fault.STALL
         towards_server = dice.random() < 0.5
-        most = 20_000 if towards_server else 6_000
+        most = reach * (20_000 if towards_server else 6_000)
         # A few are over before they have begun.
         octets = dice.randrange(300) if dice.random() < 0.2 else dice.randrange(most)
         return cls(fault, towards_server, octets)
@@ -60,15 +66,17 @@ class ChaosProxy:
         host: Where the server is.
         port: Its port.
         seed: Decides about all connections.
+        reach: How many times as many octets go through as usual.
 
     Attributes:
         port: Where the proxy listens, on 127.0.0.1.
         faults: How often what has happened.
     """
 
-    def __init__(self, host: str, port: int, seed: int) -> None:
+    def __init__(self, host: str, port: int, seed: int, reach: int = 1) -> None:
         self._server = (host, port)
         self._seed = seed
+        self._reach = reach
         self._number = 0
         self.faults: Counter[Fault] = Counter()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -105,7 +113,7 @@ class ChaosProxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._number += 1
-        fate = Fate.of(self._seed, self._number)
+        fate = Fate.of(self._seed, self._number, self._reach)
         ours: asyncio.StreamWriter | None = None
         try:
             theirs, ours = await asyncio.open_connection(*self._server)

@@ -2,14 +2,22 @@
 
 import asyncio
 import inspect
+import os
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+import pytest
+
 import ehlo
 import ehlo.asyncio
 import ehlo.blocking
+
+ADAPTERS = os.environ.get("EHLO_TEST_ADAPTERS", "blocking,asyncio").split(",")
+"""What runs the scenarios: `uvloop` is `ehlo.asyncio` on an event loop of another make."""
 
 
 class Colour(Protocol):
@@ -26,6 +34,8 @@ class Colour(Protocol):
     def client(self, server: Any, **options: Any) -> AbstractContextManager[Any]: ...
 
     def together(self, client: Any, items: list[Any], **options: Any) -> list[Any]: ...
+
+    def tick(self) -> None: ...
 
 
 class Blocking:
@@ -54,6 +64,12 @@ class Blocking:
 
         with ThreadPoolExecutor(len(items)) as pool:
             return list(pool.map(send, items))
+
+    def tick(self) -> None:
+        """Wait until the clock has gone on."""
+        before = time.monotonic()
+        while time.monotonic() == before:
+            pass
 
 
 class Asyncio:
@@ -96,6 +112,17 @@ class Asyncio:
             return await asyncio.gather(*sending, return_exceptions=True)
 
         return self.run(send())
+
+    def tick(self) -> None:
+        """Wait until the clock of the event loop has gone on: uvloop's takes a millisecond."""
+
+        async def tick() -> None:
+            loop = asyncio.get_running_loop()
+            before = loop.time()
+            while loop.time() == before:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0)
+
+        self.run(tick())
 
 
 class Synchronous:
@@ -176,5 +203,16 @@ def colour(name: str) -> Iterator[Colour]:
     if name == "blocking":
         yield Blocking()
         return
-    with asyncio.Runner() as runner:
+    factory = uvloops() if name == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
         yield Asyncio(runner)
+
+
+def uvloops() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes loops of uvloop; the test is skipped where it is not to be had."""
+    if sys.platform == "win32" or sys.implementation.name != "cpython":
+        pytest.skip("there is no uvloop here")
+    import uvloop  # noqa: PLC0415 - not everywhere
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -173,10 +173,34 @@ def test_octets_called_unsent_are_not_sent_after_all() -> None:
     asyncio.run(main())
 
 
+def nothing() -> Dialogue[None]:
+    yield from ()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_what_comes_before_the_first_dialogue_is_taken_by_it(is_over: bool) -> None:
+    """An event loop may read before the task that has connected goes on."""
+
+    async def main() -> None:
+        pump = new_pump()
+        hear(pump, b"220 mx.example.com ")
+        hear(pump, b"hello\r\n")
+        if is_over:
+            pump.eof_received()
+            pump.connection_lost(None)
+        assert pump.link.connection.needs_data
+        greeting = await pump.run(ehlo.dialogues.greet(pump.link.connection))
+        assert greeting.text == "mx.example.com hello"
+        assert pump.link.connection.needs_data is not is_over
+
+    asyncio.run(main())
+
+
 def test_last_words_are_read_when_a_transport_fails() -> None:
     async def main(ours: socket.socket) -> None:
         pump = new_pump()
         cast("Wire", pump.transport).sock = ours
+        await pump.drive(nothing())
         pump.connection_lost(BrokenPipeError())
         assert pump.link.connection.next_event() is not ehlo.NEED_DATA
         assert pump.link.connection.greeting is not None

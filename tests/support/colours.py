@@ -3,14 +3,17 @@
 import asyncio
 import inspect
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import pytest
+from typing_extensions import override
 
 import ehlo
 import ehlo.asyncio
@@ -214,5 +217,12 @@ def uvloops() -> Callable[[], asyncio.AbstractEventLoop]:
         pytest.skip("there is no uvloop here")
     import uvloop  # noqa: PLC0415 - not everywhere
 
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
+    class Loop(uvloop.Loop):
+        """One that looks names up where the tests answer."""
+
+        @override
+        async def getaddrinfo(self, *args: Any, **more: Any) -> Any:
+            look_up = partial(socket.getaddrinfo, *args, **more)
+            return await self.run_in_executor(None, look_up)
+
+    return Loop

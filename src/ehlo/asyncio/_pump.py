@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
@@ -20,7 +21,7 @@ from ehlo.protocol import State
 from ehlo.runtime.driving import Turn, lost, timed_out, told
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from ehlo.dialogues import Dialogue, Need
     from ehlo.errors import SMTPError
@@ -75,6 +76,8 @@ class Pump(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._backlog = 0
         self._is_paused = False
+        # What came before the first dialogue, which says whether it is TLS: uvloop is that quick.
+        self._early: list[Callable[[], None]] | None = []
         self._fetching: dict[AsyncSource[object], asyncio.Task[None]] = {}
         # A proactor reads ahead into the buffer while others use theirs; selectors do not.
         self._buffer = _shared.buffer if _fills_in_one_step(loop) else bytearray(_READ)
@@ -123,6 +126,8 @@ class Pump(asyncio.BufferedProtocol):
         self._waiter, self._dialogue = waiter, dialogue
         try:
             self._advance()
+            if self._early is not None:
+                self._take_early(self._early)
             return await waiter
         finally:
             self._dialogue = self._need = self._deadline = None
@@ -268,8 +273,20 @@ class Pump(asyncio.BufferedProtocol):
 
     @override
     def buffer_updated(self, nbytes: int) -> None:
+        octets = memoryview(self._buffer)[:nbytes]
+        if self._early is None:
+            self._receive(octets)
+        else:
+            self._early.append(partial(self._receive, bytes(octets)))
+
+    def _take_early(self, early: list[Callable[[], None]]) -> None:
+        self._early = None
+        for take in early:
+            take()
+
+    def _receive(self, octets: bytes | memoryview) -> None:
         try:
-            self.link.receive(memoryview(self._buffer)[:nbytes])
+            self.link.receive(octets)
         except (ConnectionLost, TlsFailed) as trouble:
             self._write_raw()  # the alert that tells the server why
             self._trouble(trouble)
@@ -301,6 +318,9 @@ class Pump(asyncio.BufferedProtocol):
                 self.link.receive(data)
 
     def _receive_end(self, exc: Exception | None) -> None:
+        if self._early is not None:
+            self._early.append(partial(self._receive_end, exc))
+            return
         if exc is not None:
             self._read_last_words()
         try:
@@ -326,9 +346,11 @@ class Pump(asyncio.BufferedProtocol):
         self._proceed()
 
     def _write_raw(self) -> None:
-        # The transport may keep what it is given: give it octets of its own. They are not held by
-        # a local variable, since they may be a secret.
-        self.transport.write(bytes(self.link.unsent))
+        # One that is closed forgets what it is given; that of uvloop raises.
+        if not self.transport.is_closing():
+            # The transport may keep what it is given: give it octets of its own. They are not held
+            # by a local variable, since they may be a secret.
+            self.transport.write(bytes(self.link.unsent))
         self.link.unsent.clear()
 
     # -- The clock: one timer a connection, which re-arms itself ------------------------------

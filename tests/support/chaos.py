@@ -124,11 +124,11 @@ class ChaosProxy:
             up = asyncio.ensure_future(_pass(reader, ours, limits[True]))
             down = asyncio.ensure_future(_pass(theirs, writer, limits[False]))
             done, pending = await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-            if any(task.result() for task in done):
-                await self._strike(fate.fault, reader, writer, ours)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+            if any(task.result() for task in done):
+                await self._strike(fate.fault, reader, writer, ours)
         finally:
             for side in (writer, ours):
                 if side is not None:
@@ -144,8 +144,9 @@ class ChaosProxy:
     ) -> None:
         self.faults[fault] += 1
         if fault is Fault.STALL:
-            while await reader.read(_PIECE):
-                pass
+            with suppress(OSError):
+                while await reader.read(_PIECE):
+                    pass
         for side in (writer, ours):
             if fault is Fault.RESET:
                 sock = side.get_extra_info("socket")

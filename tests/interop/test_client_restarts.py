@@ -28,7 +28,7 @@ from support.colours import Colour, colour
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(120),
     pytest.mark.skipif(
         not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("postfix") is None,

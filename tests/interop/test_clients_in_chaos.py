@@ -26,7 +26,7 @@ from ehlo import Outcome
 from support.chaos import ChaosProxy
 from support.servers import Servers
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.interop, pytest.mark.long, pytest.mark.timeout(280)]
 
 SEED: Final = 20_261_127
 EACH: Final = 200

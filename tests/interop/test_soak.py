@@ -11,7 +11,7 @@ from support.servers import Servers
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(240),
     pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what is held is read there"),
 ]

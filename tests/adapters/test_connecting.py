@@ -482,6 +482,12 @@ def test_no_credentials_in_clear_to_who_knows_where(adapter: Colour) -> None:
         ).close()
 
 
+def test_a_system_without_unix_sockets(adapter: Colour, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(ehlo.ConnectFailed, match="this system has no unix sockets"):
+        adapter.connect("smtp+unix:///run/smtp.sock")
+
+
 def test_a_unix_socket_that_is_not_there(adapter: Colour, tmp_path: Path) -> None:
     with pytest.raises(ehlo.ConnectFailed, match="No such file") as caught:
         adapter.connect(f"smtp+unix://{tmp_path}/none")

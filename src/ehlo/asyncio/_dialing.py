@@ -11,7 +11,7 @@ from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.proxy import ProxyKind
 from ehlo.runtime.driving import not_connected, proxy_lost, proxy_not_reached
-from ehlo.runtime.route import bindings, made, new_socket, racing, system_error, taken
+from ehlo.runtime.route import bindings, made, new_socket, racing, system_error, taken, unix_socket
 from ehlo.runtime.tunnel import HttpTunnel
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ async def _result(found: socket.socket | Awaitable[socket.socket]) -> socket.soc
 
 
 async def _connect_unix(path: str, end: float | None) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = unix_socket()
     try:
         sock.settimeout(0)
         async with asyncio.timeout_at(end):

@@ -12,7 +12,16 @@ from ehlo.errors import SMTPError
 from ehlo.phase import Phase
 from ehlo.proxy import ProxyKind
 from ehlo.runtime.driving import not_connected, proxy_lost, proxy_not_reached
-from ehlo.runtime.route import bindings, discard, made, new_socket, racing, system_error, taken
+from ehlo.runtime.route import (
+    bindings,
+    discard,
+    made,
+    new_socket,
+    racing,
+    system_error,
+    taken,
+    unix_socket,
+)
 from ehlo.runtime.tunnel import HttpTunnel
 
 if TYPE_CHECKING:
@@ -102,7 +111,7 @@ def _made(connector: Connector, endpoint: Endpoint, end: float | None) -> socket
 
 
 def _connect_unix(path: str, end: float | None) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = unix_socket()
     try:
         limit(sock, end)
         sock.connect(path)

@@ -30,6 +30,7 @@ __all__ = [
     "require_socket",
     "system_error",
     "taken",
+    "unix_socket",
 ]
 
 _Found: TypeAlias = "tuple[int, int, int, str, Any]"
@@ -201,6 +202,18 @@ def new_socket(address: SocketAddress, bound: Mapping[int, object]) -> socket.so
         sock.close()
         raise
     return sock
+
+
+def unix_socket() -> socket.socket:
+    """Return a unix socket.
+
+    Raises:
+        OSError: There are none, as with Python on Windows.
+    """
+    family = getattr(socket, "AF_UNIX", None)
+    if family is None:
+        raise OSError("this system has no unix sockets")
+    return socket.socket(family, socket.SOCK_STREAM)
 
 
 def system_error(code: int) -> OSError:

@@ -101,8 +101,7 @@ class ProcessPool:
             if plan is not None:
                 plan.close()
         finally:
-            if lease.is_held:
-                self.pool.interrupted(lease)
+            self.pool.interrupted(lease)
 
     def _perform(self, errand: Errand) -> object:
         if isinstance(errand, Run):
@@ -198,7 +197,7 @@ class ProcessPool:
 
 
 class _Bell:
-    """Wakes one thread, once."""
+    """Wakes one thread; it is rung by one other at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -206,7 +205,8 @@ class _Bell:
 
     def ring(self) -> None:
         """Ring it."""
-        self._lock.release()
+        if self._lock.locked():
+            self._lock.release()
 
     def is_rung(self, seconds: float) -> bool:
         """Wait until it rings; return whether it has."""

@@ -359,15 +359,17 @@ class Dispatch(Generic[_T]):
 
     def _rouse(self) -> None:
         if self._resting:
-            worker = self._resting.popleft()
+            worker = self._resting[0]
             self._comes(worker)
-            worker.wake()
+            worker.wake()  # before it is forgotten: Ctrl-C may come in between
+            self._resting.popleft()
         else:
             self.consumer.wake()  # it may start another worker
 
     def _rouse_all(self) -> None:
         while self._resting:
-            self._resting.popleft().wake()
+            self._resting[0].wake()
+            self._resting.popleft()
         self.consumer.wake()
 
 

@@ -132,6 +132,8 @@ class Pool:
             else:
                 self._keep_or_leave(slot, why)
             lease.slot = None
+            if lease.waits:  # who gave it the connection was interrupted a moment later
+                self._stop_waiting(lease)
             if self._waiting:
                 self._serve()
                 self._stir()
@@ -200,8 +202,7 @@ class Pool:
             lease.failures.pop()
             lease.error = error if is_own else own
             if not is_own:
-                self._stop_waiting(lease)
-                lease.wake()
+                self._dismiss(lease)
 
     def serve(self) -> None:
         """Look whether time alone has changed anything for those who wait."""
@@ -254,8 +255,7 @@ class Pool:
         with self.guard:
             if lease.waits and lease.slot is None:
                 lease.error = LocalProtocolError("the connection is not needed any more")
-                self._stop_waiting(lease)
-                lease.wake()
+                self._dismiss(lease)
 
     def suspect(self) -> None:
         """Have all idle connections checked before they are used: one of them was found dead."""
@@ -323,8 +323,7 @@ class Pool:
             while self._waiting:
                 lease = self._waiting[0]
                 lease.error = _closed()
-                self._stop_waiting(lease)
-                lease.wake()
+                self._dismiss(lease)
             while self._idle:
                 self._leave(self._idle[-1], Why.CLIENT_CLOSED)
                 self._idle.pop()
@@ -357,9 +356,12 @@ class Pool:
             lease = self._waiting[0]
             if lease.slot is None and not self._grant(lease):
                 return
-            self._waiting.popleft()
-            lease.waits = False
-            lease.wake()
+            self._dismiss(lease)
+
+    def _dismiss(self, lease: Lease) -> None:
+        """Have somebody wait no longer; first of all it is woken, or Ctrl-C might forget that."""
+        lease.wake()
+        self._stop_waiting(lease)
 
     def _stop_waiting(self, lease: Lease) -> None:
         if lease in self._waiting:

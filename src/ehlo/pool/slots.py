@@ -29,7 +29,8 @@ class Sleeper:
 
     Attributes:
         is_awake: Whether it has come about.
-        waker: What to call then; set by whoever makes the sleeper wait, and called once.
+        waker: What to call then; set by whoever makes the sleeper wait. It may be called twice, if
+            Ctrl-C comes just behind the first time.
     """
 
     __slots__ = ("is_awake", "waker")
@@ -41,9 +42,9 @@ class Sleeper:
     def wake(self) -> None:
         """Say that it has come about."""
         self.is_awake = True
-        waker, self.waker = self.waker, None
-        if waker is not None:
-            waker()
+        if self.waker is not None:
+            self.waker()
+            self.waker = None
 
 
 class Slot:
@@ -118,11 +119,6 @@ class Lease(Sleeper):
         self.error: Exception | None = None
         self.failures: list[SMTPError] = []
         self.waits = False
-
-    @property
-    def is_held(self) -> bool:
-        """Whether there is anything to be given back."""
-        return self.slot is not None or self.waits
 
 
 class Departure(NamedTuple):

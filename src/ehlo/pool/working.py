@@ -152,6 +152,8 @@ def _slot_for(dispatch: Dispatch[Any], lease: Lease, total: float | None) -> Pla
     pool = dispatch.way.pool
     try:
         pool.ask(lease)
+        if dispatch.is_stopped:  # it was stopped before there was anything to withdraw
+            pool.withdraw(lease)
         slot = lease.slot
         if slot is None or lease.do is not Do.USE:
             end = None if total is None else pool.clock() + total

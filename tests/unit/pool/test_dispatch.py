@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from ehlo.pool.working import Feed, work
 from ehlo.receipt import Result
 from ehlo.reply import Reply
 from ehlo.testing import Close, InTurn, TakeEffect, Usual
+from support.cancelling import interrupted_at
 from support.rooms import room, to
 from support.worlds import User, World
 
@@ -364,3 +367,47 @@ def test_a_way_that_nobody_watches() -> None:
     way = Way(World().pool)
     way.tell(Failed(0, 0.0, ConnectFailed("nobody")))
     assert not way.is_watched
+
+
+def test_a_worker_that_rests_is_woken_wherever_ctrl_c_comes() -> None:
+    """Whoever was about to wake it is interrupted, and says that all is over."""
+    turn, goes_on = 0, True
+    while goes_on:
+        turn += 1
+        many = Many(World(max_connections=1), 0)
+        many.dispatch.take(0)
+        many.step()
+        [worker] = many.users
+        many.world.run(worker)
+        assert isinstance(worker.errand, Wait)
+        rung: list[int] = []
+        worker.errand.sleeper.waker = partial(rung.append, turn)
+        with interrupted_at(turn) as struck, suppress(KeyboardInterrupt):
+            many.dispatch.take(1)
+        goes_on = bool(struck)
+        many.dispatch.stop()
+        assert rung
+        many.world.run(worker)
+        assert worker.is_done
+    assert turn > 10
+
+
+def test_a_worker_that_is_late_asks_for_nothing() -> None:
+    """It was stopped between being told to work and asking for a connection."""
+    world = World(max_connections=1)
+    many = Many(world, 0)
+    holder = world.user(lambda lease: borrow(world.way, lease, None, check=False))
+    world.run(holder)
+    many.dispatch.take(0)
+    rest = many.dispatch.rest
+
+    def late(worker: Any) -> Any:
+        found = rest(worker)
+        many.dispatch.stop()
+        return found
+
+    many.dispatch.rest = late  # type: ignore[method-assign]
+    many.step()
+    world.run(*many.users)
+    assert all(user.is_done for user in many.users)
+    assert world.pool.stats().waiting == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,10 +27,11 @@ from ehlo.pool.events import Discarded, Opened, OpeningFailed, Retrying, Sent, W
 from ehlo.pool.jobs import Job
 from ehlo.pool.options import PoolOptions
 from ehlo.pool.plans import Open, Run, Wait, borrow, send
-from ehlo.pool.slots import Slot
+from ehlo.pool.slots import Lease, Slot
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
 from ehlo.testing import Close, InTurn, TakeEffect, Usual
+from support.cancelling import interrupted_at
 from support.rooms import room, stream, to
 from support.worlds import User, World
 
@@ -663,3 +666,59 @@ def test_who_need_not_wait_any_more() -> None:
     world.pool.withdraw(waiting.lease)
     world.run(waiting)
     assert isinstance(waiting.error, LocalProtocolError)
+
+
+# -- Ctrl-C --------------------------------------------------------------------------------------
+
+
+def given_back(world: World, holder: Lease, _waiter: Lease) -> None:
+    world.pool.give_back(holder)
+
+
+def interrupted(world: World, holder: Lease, _waiter: Lease) -> None:
+    world.pool.interrupted(holder)
+
+
+def closed(world: World, _holder: Lease, _waiter: Lease) -> None:
+    world.pool.close()
+
+
+def withdrawn(world: World, _holder: Lease, waiter: Lease) -> None:
+    world.pool.withdraw(waiter)
+
+
+@pytest.mark.parametrize(
+    ("act", "repair"),
+    [
+        (given_back, interrupted),
+        (given_back, given_back),
+        (closed, closed),
+        (withdrawn, withdrawn),
+    ],
+)
+def test_whoever_waits_is_woken_wherever_ctrl_c_comes(act: Any, repair: Any) -> None:
+    """What was interrupted is done again, as adapters do; another one has waited for it."""
+    turn, goes_on = 0, True
+    while goes_on:
+        turn += 1
+        world = World(max_connections=1)
+        holder, waiter = borrower(world), borrower(world)
+        world.run(holder, waiter)
+        assert isinstance(waiter.errand, Wait)
+        rung: list[int] = []
+        waiter.lease.waker = partial(rung.append, turn)
+        with interrupted_at(turn) as struck, suppress(KeyboardInterrupt):
+            act(world, holder.lease, waiter.lease)
+        goes_on = bool(struck)
+        if struck:
+            repair(world, holder.lease, waiter.lease)
+        assert rung
+        world.run(waiter)
+        assert waiter.is_done
+        for user in (waiter, holder):
+            world.pool.give_back(user.lease)
+        world.tidy()
+        stats = world.pool.stats()
+        assert stats.waiting == 0
+        assert stats.connections == stats.idle == (0 if act is closed else 1)
+    assert turn > 5

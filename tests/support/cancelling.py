@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import linecache
 import sys
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -149,8 +150,10 @@ def interrupted_at(turn: int) -> Iterator[list[int]]:
         return on_line if name.startswith(_WATCHED) else None
 
     old = sys.gettrace()
+    gc.disable()  # what is collected has finalizers, which nobody interrupts
     sys.settrace(on_call)
     try:
         yield struck
     finally:
         sys.settrace(old)
+        gc.enable()

@@ -16,6 +16,7 @@ from base64 import encodebytes
 from email.errors import MessageError
 from email.generator import BytesGenerator
 from functools import lru_cache, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from ehlo.commands import Body
@@ -36,6 +37,7 @@ from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstruct
 from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
+from ehlo.message.plain_tree import plain_octets, with_crlf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,11 +140,13 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     if part.is_multipart():
         parts = cast("list[AnyMessage]", part.get_payload())
         clone.set_payload([_copied(it, make_id) for it in parts])
-    if clone.get_content_maintype() != "multipart" or isinstance(part.get_payload(), str):
-        return clone
-    if not clone.get_boundary():
-        clone.set_boundary(f"=_{new_identifier(make_id)}")
+        _bound(clone, make_id)
     return clone
+
+
+def _bound(clone: AnyMessage, make_id: Callable[[], str]) -> None:
+    if clone.get_content_maintype() == "multipart" and not clone.get_boundary():
+        clone.set_boundary(f"=_{new_identifier(make_id)}")
 
 
 def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
@@ -221,6 +225,9 @@ def _in_base64(clone: AnyMessage) -> bytes:
 
 def _generated(clone: AnyMessage, transfer: str, *, utf8: bool = False) -> bytes:
     policy = _policy(cast("Any", clone.policy), transfer, utf8)
+    plain = plain_octets(clone, partial(_field, policy, utf8=utf8))
+    if plain is not None:
+        return plain
     buffer = _Buffer()
     kind = _Utf8Generator if utf8 else _Generator
     kind(cast("Any", buffer), mangle_from_=False, policy=policy).flatten(clone)
@@ -269,10 +276,12 @@ class _Generator(BytesGenerator):
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
-        lines = lines or ""
-        if "\r" in lines:
-            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
-        self.write(lines.replace("\n", "\r\n"))
+        self.write(with_crlf(lines or ""))
+
+    @classmethod
+    def _make_boundary(cls, text: Any = None) -> str:  # noqa: ANN401 - the package's own
+        """Return a boundary for a multipart without parts: the same each time."""
+        return f"=_{sha256(text).hexdigest()[:32]}"
 
 
 class _Utf8Generator(_Generator):

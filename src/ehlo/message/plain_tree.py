@@ -1,0 +1,96 @@
+"""Messages of the standard library that leave nothing to judge: nearly all of them.
+
+They consist of multiparts and of bodies in ASCII, as they are made by `EmailMessage` and by what
+reads 7-bit messages. The package's generator writes the same, part by part into buffers within
+buffers; here each octet is copied once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from email.message import Message as EmailMessage
+
+    Field: TypeAlias = Callable[[str, Any], str]
+    """Writes a field, line end included."""
+
+__all__ = ["plain_octets", "with_crlf"]
+
+AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
+
+_CONTAINERS: Final = ("message/", "multipart/")
+
+
+def plain_octets(message: AnyMessage, field: Field) -> bytes | None:
+    """Write a message, if it is of that kind.
+
+    Args:
+        message: The message.
+        field: Writes its fields.
+
+    Returns:
+        Its octets, every line ended by CRLF but perhaps the last; None if it takes more than this.
+    """
+    pieces: list[str] = []
+    if not _write(message, field, pieces):
+        return None
+    return "".join(pieces).encode("ascii", "surrogateescape")
+
+
+def _write(part: AnyMessage, field: Field, pieces: list[str]) -> bool:
+    """Write a part; return whether that was possible."""
+    kind = part.get_content_type()
+    if part.is_multipart():
+        is_plain = kind.startswith("multipart/") and kind != "multipart/signed"
+        pieces += _header(part, field)
+        return is_plain and _write_parts(part, field, pieces)
+    text: Any = part.get_payload()
+    # What is not ASCII is octets of some charset, or text that nobody has encoded.
+    is_plain = isinstance(text, str) and text.isascii() and not kind.startswith(_CONTAINERS)
+    if is_plain:
+        pieces += (*_header(part, field), with_crlf(text))
+    return is_plain
+
+
+def _header(part: AnyMessage, field: Field) -> list[str]:
+    lines = [field(name, value) for name, value in part.raw_items()]
+    lines.append("\r\n")
+    return lines
+
+
+def _write_parts(part: AnyMessage, field: Field, pieces: list[str]) -> bool:
+    """Write the parts of a multipart, between its boundaries (RFC 2046 section 5.1.1)."""
+    parts: Any = part.get_payload()
+    boundary = part.get_boundary()
+    around = (part.preamble or "", part.epilogue or "")
+    if not (parts and boundary and boundary.isprintable() and all(map(str.isascii, around))):
+        return False
+    delimiter = f"\r\n--{boundary}"
+    if part.preamble is not None:
+        pieces += (with_crlf(part.preamble), "\r\n")
+    pieces.append(delimiter.removeprefix("\r\n"))
+    for it in parts:
+        pieces.append("\r\n")
+        if not _write(it, field, pieces):
+            return False
+        pieces.append(delimiter)
+    pieces.append("--\r\n")
+    if part.epilogue is not None:
+        pieces.append(with_crlf(part.epilogue))
+    return True
+
+
+def with_crlf(text: str) -> str:
+    """Return a text with every line end (CRLF, a bare CR, a bare LF) as CRLF.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The same text.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\n", "\r\n")

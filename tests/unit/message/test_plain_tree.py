@@ -1,0 +1,117 @@
+"""What is written without the package's generator is what the generator would write."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.message import Message as LegacyMessage
+from typing import Any
+
+import pytest
+
+from ehlo import Envelope
+from ehlo.message import plain_tree, prepare, stdlib
+from support.outgoing import octets_of
+
+HEADER = "From: a@example.org\nTo: b@example.org\nMessage-ID: <1@example.org>\nSubject: x\n"
+PARTS = "--cut\n\nfirst\n--cut\nContent-Type: text/html\n\n<p>second</p>\n\n--cut--\n"
+
+PLAIN = {
+    "text": "\nHello.\n.\n",
+    "no last line end": "\nHello.",
+    "nothing": "\n",
+    "carriage returns": "\nHello.\r\nBob\rAda\n",
+    "a type of its own": "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nYWJj\n",
+    "a type that is none": "Content-Type: what?\n\nHello.\n",
+    "parts": f"Content-Type: multipart/mixed; boundary=cut\n\n{PARTS}",
+    "parts with something around": (
+        f"Content-Type: multipart/mixed; boundary=cut\n\nbefore\r\n{PARTS}behind\nit\n"
+    ),
+    "an empty line around": f"Content-Type: multipart/mixed; boundary=cut\n\n\n{PARTS}\n\n",
+    "one part": "Content-Type: multipart/related; boundary=cut\n\n--cut\n\nfirst\n--cut--\n",
+    "parts in parts": (
+        "Content-Type: multipart/mixed; boundary=in\n\n--in\n"
+        f"Content-Type: multipart/alternative; boundary=cut\n\n{PARTS}\n--in--\n"
+    ),
+}
+OTHERS = {
+    "octets": "Content-Type: text/plain; charset=utf-8\n\nGrüße.\n",
+    "octets in a part": f"Content-Type: multipart/mixed; boundary=cut\n\n{PARTS}".replace(
+        "\nfirst", "Content-Type: text/plain; charset=utf-8\n\nGrüße", 1
+    ),
+    "octets around": f"Content-Type: multipart/mixed; boundary=cut\n\nGrüße\n{PARTS}",
+    "octets behind": f"Content-Type: multipart/mixed; boundary=cut\n\n{PARTS}Grüße\n",
+    "a message": "Content-Type: message/rfc822\n\nSubject: inner\n\nHello.\n",
+    "a message that is text": "Content-Type: message/partial\n\nHello.\n",
+    "signed": (
+        "Content-Type: multipart/signed; boundary=cut; protocol=x; micalg=y\n\n"
+        "--cut\n\nfirst\n--cut\nContent-Type: x/y\n\nz\n--cut--\n"
+    ),
+    "no parts": "Content-Type: multipart/mixed; boundary=cut\n\nonly a preamble\n",
+    "a boundary that is a mess": (
+        'Content-Type: multipart/mixed; boundary="cu\n t"\n\n--cut\n\nfirst\n--cut--\n'
+    ),
+}
+POLICIES = {"modern": email.policy.default, "legacy": email.policy.compat32}
+
+
+def written(message: Any) -> bytes:
+    numbers = iter(range(100))
+    envelope = Envelope("env@example.org", "lope@example.org")
+    now = datetime(2024, 2, 29, tzinfo=UTC)
+    return octets_of(
+        prepare(message, envelope, now=lambda: now, make_id=lambda: f"id{next(numbers)}")
+    )
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Say of each message whether it was plain."""
+    found: list[bool] = []
+
+    def plain_octets(message: Any, field: Any) -> bytes | None:
+        octets = plain_tree.plain_octets(message, field)
+        found.append(octets is not None)
+        return octets
+
+    monkeypatch.setattr(stdlib, "plain_octets", plain_octets)
+    return found
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", [*PLAIN, *OTHERS])
+def test_it_is_what_the_generator_writes(
+    name: str, policy: str, told: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = (HEADER + (PLAIN | OTHERS)[name]).encode()
+    message: Any = email.message_from_bytes(source, policy=POLICIES[policy])
+    octets = written(message)
+    assert set(told) == {name in PLAIN}
+    monkeypatch.setattr(stdlib, "plain_octets", lambda *_: None)
+    assert written(message) == octets
+
+
+def test_messages_that_python_makes_are_plain(
+    told: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = EmailMessage()
+    message["From"] = message["To"] = "Jürgen <a@example.org>"
+    message.set_content("Hello.\n")
+    message.add_alternative("<p>Hello.</p>\n", subtype="html")
+    message.add_attachment(bytes(range(256)) * 100, maintype="x", subtype="y", filename="ü.bin")
+    octets = written(message)
+    assert told == [True]
+    monkeypatch.setattr(stdlib, "plain_octets", lambda *_: None)
+    assert written(message) == octets
+
+
+def test_a_multipart_without_anything_is_the_same_each_time(told: list[bool]) -> None:
+    message: LegacyMessage[str, str] = LegacyMessage()
+    message["From"] = message["To"] = "a@example.org"
+    message["Content-Type"] = "multipart/mixed"
+    octets = written(message)
+    assert octets == written(message)
+    assert b'\r\nContent-Type: multipart/mixed; boundary="=_' in octets
+    assert told == [False, False]

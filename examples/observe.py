@@ -10,16 +10,24 @@ import importlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import ehlo
 from ehlo.pool import ClientEvent, Discarded, Failed, Opened, OpeningFailed, Retrying, Sent
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+    from prometheus_client import CollectorRegistry
+
 Hook = Callable[[ClientEvent], None]
 
 
-def prometheus_hook() -> Hook:
+def prometheus_hook(registry: CollectorRegistry | None = None) -> Hook:
     """Count messages, connections and seconds.
+
+    Args:
+        registry: Where the metrics are registered; None for the usual one, of the process.
 
     Returns:
         A hook for `on_event`.
@@ -27,13 +35,16 @@ def prometheus_hook() -> Hook:
     Raises:
         ImportError: There is no `prometheus_client`.
     """
-    metrics: Any = importlib.import_module("prometheus_client")
-    messages = metrics.Counter("smtp_messages", "Messages, by what became of them", ["outcome"])
-    retries = metrics.Counter("smtp_retries", "Attempts that were repeated")
-    seconds = metrics.Histogram("smtp_send_seconds", "From the call of send to the receipt")
-    opened = metrics.Histogram("smtp_open_seconds", "To connect, encrypt and authenticate")
-    refused = metrics.Counter("smtp_connections_refused", "Connections that could not be had")
-    closed = metrics.Counter("smtp_connections_closed", "Connections, by their ends", ["why"])
+    package: Any = importlib.import_module("prometheus_client")
+    where = package.REGISTRY if registry is None else registry
+    counter = partial(package.Counter, registry=where)
+    histogram = partial(package.Histogram, registry=where)
+    messages = counter("smtp_messages", "Messages, by what became of them", ["outcome"])
+    retries = counter("smtp_retries", "Attempts that were repeated")
+    seconds = histogram("smtp_send_seconds", "From the call of send to the receipt")
+    opened = histogram("smtp_open_seconds", "To connect, encrypt and authenticate")
+    refused = counter("smtp_connections_refused", "Connections that could not be had")
+    closed = counter("smtp_connections_closed", "Connections, by their ends", ["why"])
 
     def hook(event: ClientEvent) -> None:
         match event:
@@ -56,10 +67,13 @@ def prometheus_hook() -> Hook:
     return hook
 
 
-def opentelemetry_hook() -> Hook:
+def opentelemetry_hook(provider: TracerProvider | None = None) -> Hook:
     """Make a span of each message and of each connection that is opened.
 
     An event comes when a thing is done, and knows how long that took: so a span begins in the past.
+
+    Args:
+        provider: What makes tracers; None for the usual one, of the process.
 
     Returns:
         A hook for `on_event`.
@@ -68,7 +82,7 @@ def opentelemetry_hook() -> Hook:
         ImportError: There is no `opentelemetry`.
     """
     trace: Any = importlib.import_module("opentelemetry.trace")
-    tracer = trace.get_tracer("ehlo")
+    tracer = trace.get_tracer("ehlo", tracer_provider=provider)
 
     def hook(event: ClientEvent) -> None:
         if not isinstance(event, Sent | Failed | Opened | OpeningFailed):
@@ -111,9 +125,10 @@ def hooks() -> list[Hook]:
     return found or [printing_hook()]
 
 
-def main(url: str) -> None:
+def main(url: str, watching: list[Hook] | None = None) -> None:
     """Send three mails, and have them watched."""
-    watching = hooks()
+    if watching is None:
+        watching = hooks()
 
     def on_event(event: ClientEvent) -> None:
         for hook in watching:

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from ehlo import Reply, errors
 from ehlo.commands import Verb
 from ehlo.testing import (
     Close,
     Dialect,
+    InTurn,
     ReceivedCommand,
     Send,
     Server,
@@ -107,45 +112,71 @@ def test_share_a_client_when_it_fails(
     assert "reader 0: " in shown
 
 
-class StandIn:
-    """Stands for a package, and writes down what is called."""
+class Observed:
+    """What Prometheus and OpenTelemetry have got of the example's hooks."""
 
-    def __init__(self, calls: list[str], name: str) -> None:
-        self._calls = calls
-        self._name = name
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self.example = load("observe")
+        self.hooks = [
+            self.example.prometheus_hook(self.registry),
+            self.example.opentelemetry_hook(provider),
+        ]
 
-    def __getattr__(self, name: str) -> StandIn:
-        return StandIn(self._calls, f"{self._name}.{name}")
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
 
-    def __call__(self, *args: Any, **_options: Any) -> StandIn:
-        self._calls.append(f"{self._name}{args}")
-        return StandIn(self._calls, self._name)
-
-
-def test_observe(docs_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    monkeypatch.setitem(sys.modules, "prometheus_client", StandIn(calls, "metrics"))
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", StandIn(calls, "trace"))
-    load("observe").main(docs_servers.plain.url)
-    assert calls.count("metrics.Counter.labels.inc()") == 4
-    assert calls.count("metrics.Counter.labels('accepted',)") == 3
-    assert "metrics.Counter.labels('client-closed',)" in calls
-    assert calls.count("trace.get_tracer.start_span('smtp.send',)") == 3
-    assert calls.count("trace.get_tracer.start_span('smtp.open',)") == 1
-    assert calls.count("trace.get_tracer.start_span.end()") == 4
+    @property
+    def spans(self) -> tuple[ReadableSpan, ...]:
+        return self._exporter.get_finished_spans()
 
 
-def test_observe_when_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    monkeypatch.setitem(sys.modules, "prometheus_client", StandIn(calls, "metrics"))
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", StandIn(calls, "trace"))
+def test_observe(docs_servers: Servers) -> None:
+    observed = Observed()
+    observed.example.main(docs_servers.plain.url, observed.hooks)
+    assert observed.metric("smtp_messages_total", outcome="accepted") == 3
+    assert observed.metric("smtp_send_seconds_count") == 3
+    assert observed.metric("smtp_open_seconds_count") == 1
+    assert observed.metric("smtp_connections_closed_total", why="client-closed") == 1
+    assert observed.metric("smtp_retries_total") == 0
+    assert [span.name for span in observed.spans] == ["smtp.open", *["smtp.send"] * 3]
+    for span in observed.spans[1:]:
+        assert span.attributes == {
+            "smtp.connection": 1, "smtp.reply_code": 250, "smtp.attempts": 1
+        }  # fmt: skip
+        assert span.start_time is not None
+        assert span.end_time is not None
+        assert span.start_time < span.end_time
+
+
+def test_observe_a_retry() -> None:
+    observed = Observed()
+    with Server(ServerOptions(answers={"MAIL": InTurn(Close(), Usual())})) as server:
+        observed.example.main(server.url, observed.hooks)
+    assert observed.metric("smtp_retries_total") == 1
+    assert observed.metric("smtp_connections_closed_total", why="lost") == 1
+    attempts = [dict(span.attributes or {}).get("smtp.attempts") for span in observed.spans]
+    assert attempts == [None, None, 2, 1, 1]
+
+
+def test_observe_when_it_fails() -> None:
+    observed = Observed()
     answers: dict[str, Any] = {Verb.GREETING: Reply.of(554, "No")}
     with Server(ServerOptions(answers=answers)) as server:
         with pytest.raises(errors.GreetingRefused):
-            load("observe").main(server.url)
-    assert "metrics.Counter.inc()" in calls
-    assert "metrics.Counter.labels('not-sent',)" in calls
-    assert calls.count("trace.get_tracer.start_span.set_attribute('error.type', 'GreetingRefused')")
+            observed.example.main(server.url, observed.hooks)
+    assert observed.metric("smtp_connections_refused_total") == 1
+    assert observed.metric("smtp_messages_total", outcome="not-sent") == 1
+    types = [dict(span.attributes or {}).get("error.type") for span in observed.spans]
+    assert types == ["GreetingRefused"] * 2
+
+
+def test_observe_with_all_installed(docs_servers: Servers) -> None:
+    load("observe").main(docs_servers.plain.url)
+    assert REGISTRY.get_sample_value("smtp_messages_total", {"outcome": "accepted"}) == 3
 
 
 def test_observe_with_nothing_installed(

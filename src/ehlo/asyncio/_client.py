@@ -70,6 +70,7 @@ class Client:
         self._settings = ClientSettings.of(endpoint, options)
         # By process as well: a loop that a forked child goes on with has the parent's sockets.
         self._pools: dict[tuple[int, asyncio.AbstractEventLoop], LoopPool] = {}
+        self._past = Stats()  # of event loops that are over
         self._lock = Lock()  # event loops may run in several threads
         self._is_closed = False
 
@@ -265,7 +266,7 @@ class Client:
         """
         with self._lock:
             pools = [pool for (pid, _), pool in self._pools.items() if pid == os.getpid()]
-        return total(pool.pool.stats() for pool in pools)
+        return total([self._past, *(pool.pool.stats() for pool in pools)])
 
     async def close(self) -> None:
         """Close the client: whoever asks or waits gets an error, and idle connections say QUIT.
@@ -297,7 +298,7 @@ class Client:
             # Pools of loops that are over hold nothing; those of a parent process are not ours to
             # touch: its sockets, and its loop's selector, are shared with it.
             for other in [key for key in self._pools if key[1].is_closed() and key[0] == place[0]]:
-                del self._pools[other]
+                self._past = total([self._past, self._pools.pop(other).pool.stats()])
             here = self._pools[place] = LoopPool(self._settings, loop)
         await here.settle()
         return here

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum, StrEnum
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ehlo.errors import SMTPError
 from ehlo.policies import chosen
@@ -20,7 +20,7 @@ from ehlo.pool.slots import Sleeper
 from ehlo.receipt import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from ehlo.dialogues import Transaction
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Dispatch", "Next", "Order", "Piece", "Worker", "read_order"]
 
 _T = TypeVar("_T")
+
+_LATER_MOST: Final = 1000
+"""How many messages may wait to be tried again before no more are taken."""
 
 
 class Order(StrEnum):
@@ -134,7 +137,9 @@ class Dispatch(Generic[_T]):
     @property
     def may_take(self) -> bool:
         """Whether there is room for another message."""
-        has_room = len(self._ready) < self._ahead and self._taken - self._told < self._window
+        # Those that are tried again later must not hold up the others, up to a point.
+        under_way = self._taken - self._told - min(len(self._later), _LATER_MOST)
+        has_room = len(self._ready) < self._ahead and under_way < self._window
         return has_room and not (self._has_ended or self.is_stopped)
 
     def take(self, message: _T) -> None:
@@ -301,21 +306,27 @@ class Dispatch(Generic[_T]):
             else:
                 self._comes(worker)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, failures: Sequence[SMTPError]) -> None:
         """Give up all that is not under way, because no connection can be had.
 
         Args:
             error: Why not; raised once all results are told.
+            failures: The errors of the attempts before.
         """
         with self._guard:
             pieces = [*self._ready, *(piece for _, _, piece in self._later)]
             self._ready.clear()
             self._later.clear()
-        for piece in pieces:
-            own = own_copy(error)
-            piece.give_up(self.way, own)
+        given_up = [(piece, own_copy(error)) for piece in pieces]
+        for piece, own in given_up:
+            piece.failed += failures
+            piece.finish(self.way, None, own)
             self.tell(Result(piece.index, piece.message, error=own))
+        if isinstance(error, SMTPError):
+            error.failed_attempts = tuple(failures)
         self.end(error)
+        for piece, own in given_up:
+            piece.report(self.way, None, own)
 
     def tell(self, result: Result, worker: Worker | None = None) -> None:
         """Take a result.

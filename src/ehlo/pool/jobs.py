@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, overload
 
 from ehlo.content import Formed, Octets
-from ehlo.errors import CapabilityMissing
+from ehlo.errors import CapabilityMissing, ConnectionLost, DeliveryUnknown
+from ehlo.phase import Phase
 from ehlo.pool.events import Failed, Retrying, Sent, Why
-from ehlo.pool.retrying import is_certainly_not_sent, kept
+from ehlo.pool.retrying import asked, is_certainly_not_sent, kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -186,25 +187,68 @@ class Job:
             return 0.0
         if way.policy is None or not error.retry_safe:
             return None
-        return way.policy.delay(error, self.attempts)
+        return asked(way.policy, error, self.attempts)
 
-    def give_up(self, way: Way, error: SMTPError) -> None:
-        """Complete the error that the caller gets."""
-        error.failed_attempts = tuple(self.failed)
-        if error.message_id is None:
-            error.message_id = self.transaction.message_id
-        way.pool.count(error)
-        if way.is_watched:
-            way.tell(Failed(self.connection, way.pool.clock() - self.asked_at, error))
+    def interrupted(self, slot: Slot | None, cause: BaseException) -> SMTPError:
+        """Return the error of a message whose sending was cancelled, or interrupted.
 
-    def arrive(self, way: Way, receipt: Receipt) -> Receipt:
-        """Complete the receipt that the caller gets."""
-        if self.failed:
+        Args:
+            slot: The connection it was tried over; None for none.
+            cause: What has interrupted it; it gets a note that says so.
+
+        Returns:
+            What nobody gets, but whoever watches and counts.
+        """
+        connection = None if slot is None else slot.connection
+        was_begun = connection is not None and connection.transactions > self._before
+        if was_begun and self.attempts:
+            msg = "the message was under way when its sending was interrupted"
+            error: SMTPError = DeliveryUnknown(msg, phase=Phase.END_OF_CONTENT)
+        else:
+            msg = "the sending was interrupted before the message was begun"
+            error = ConnectionLost(msg, phase=Phase.MAIL)
+        error.__cause__ = cause
+        cause.add_note(f"{self.transaction.message_id or 'no Message-ID'}: {msg}")
+        return error
+
+    @overload
+    def finish(self, way: Way, receipt: Receipt, error: None) -> Receipt: ...
+    @overload
+    def finish(
+        self, way: Way, receipt: Receipt | None, error: SMTPError | None
+    ) -> Receipt | None: ...
+    def finish(self, way: Way, receipt: Receipt | None, error: SMTPError | None) -> Receipt | None:
+        """Complete what the caller gets, and count it.
+
+        Args:
+            way: Where to.
+            receipt: The receipt, if there is one.
+            error: Why there is none, or why it is not for everybody.
+
+        Returns:
+            The receipt; it tells of the attempts before, and so does the error.
+        """
+        if error is not None:
+            error.failed_attempts = tuple(self.failed)
+            if error.message_id is None:
+                error.message_id = self.transaction.message_id
+        elif receipt is not None and self.failed:
             receipt = replace(receipt, failed_attempts=tuple(self.failed))
-        way.pool.count(None)
-        if way.is_watched:
-            way.tell(Sent(self.connection, way.pool.clock() - self.asked_at, receipt))
+        way.pool.count(error)
         return receipt
+
+    def report(self, way: Way, receipt: Receipt | None, error: SMTPError | None) -> None:
+        """Tell whoever looks what has become of the message.
+
+        The hook may do anything: so this comes last of all.
+        """
+        if not way.is_watched:
+            return
+        seconds = way.pool.clock() - self.asked_at
+        if error is not None:
+            way.tell(Failed(self.connection, seconds, error))
+        elif receipt is not None:
+            way.tell(Sent(self.connection, seconds, receipt))
 
 
 def why_not_again(error: SMTPError) -> Why | None:

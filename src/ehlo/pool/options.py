@@ -8,7 +8,7 @@ from typing import Final
 
 from ehlo.errors import InvalidInput
 
-__all__ = ["PoolOptions"]
+__all__ = ["PoolOptions", "require_count", "require_positive"]
 
 _BACKOFF_FACTOR: Final = 2.0
 _BACKOFF_MOST: Final = 20.0
@@ -48,15 +48,15 @@ class PoolOptions:
         Raises:
             InvalidInput: A number is out of its range.
         """
-        _require_count("max_connections", self.max_connections, 1)
-        _require_count("retries", self.retries, 0)
+        require_count("max_connections", self.max_connections, 1)
+        require_count("retries", self.retries, 0)
         if self.max_messages is not None:
-            _require_count("max_messages", self.max_messages, 1)
+            require_count("max_messages", self.max_messages, 1)
         for name in ("max_age", "idle_timeout", "check_after", "rate"):
             value: float | None = getattr(self, name)
             if value is not None:
-                _require_positive(name, value)
-        _require_positive("backoff", self.backoff)
+                require_positive(name, value)
+        require_positive("backoff", self.backoff)
 
     def pause(self, failures: int) -> float:
         """Return for how long no connection is tried.
@@ -74,12 +74,31 @@ class PoolOptions:
             return longest
 
 
-def _require_count(name: str, value: object, least: int) -> None:
+def require_count(name: str, value: object, least: int) -> None:
+    """Refuse what is no whole number, or too small.
+
+    Args:
+        name: Of the option, for the error.
+        value: Its value.
+        least: The smallest that makes sense.
+
+    Raises:
+        InvalidInput: It is refused.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidInput(f"{name} is a whole number, {least} at the least, not {value!r}")
 
 
-def _require_positive(name: str, value: float) -> None:
+def require_positive(name: str, value: float) -> None:
+    """Refuse what is no number above 0.
+
+    Args:
+        name: Of the option, for the error.
+        value: Its value.
+
+    Raises:
+        InvalidInput: It is refused.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)  # type: ignore[redundant-expr]
     if not (is_number and math.isfinite(value) and value > 0):
         raise InvalidInput(f"{name} is a number above 0, not {value!r}")

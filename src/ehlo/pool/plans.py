@@ -103,9 +103,7 @@ Plan: TypeAlias = Generator[Errand, Any, _T]
 """A plan with a result of type T."""
 
 
-def send(  # noqa: C901 - it reads from top to bottom
-    way: Way, lease: Lease, job: Job, end: float | None
-) -> Plan[Receipt]:
+def send(way: Way, lease: Lease, job: Job, end: float | None) -> Plan[Receipt]:
     """Send one message.
 
     Args:
@@ -122,35 +120,48 @@ def send(  # noqa: C901 - it reads from top to bottom
     """
     pool = way.pool
     try:
-        while True:
-            pool.ask(lease)
-            slot = lease.slot
-            if slot is None or lease.do is not Do.USE:
-                slot = yield from obtained(way, lease, end)
-                job.failed += lease.failures
-                lease.failures = []
-            if pool.pace.is_limited:
-                yield from _in_turn(pool, end)
-            transaction = job.begin(slot, pool.pipelining)
-            try:
-                receipt = yield Run(slot, deliver(slot.live, transaction), end)
-            except SMTPError as error:
-                delay = job.judge(way, slot, error, end)
-                if delay is None:
-                    raise
-                pool.give_back(lease, why_not_again(error))
-            else:
-                return job.arrive(way, receipt)
-            yield from _sleep(pool, pool.clock() + delay)
+        receipt = yield from _delivered(way, lease, job, end)
     except SMTPError as error:
         job.failed += lease.failures
-        job.give_up(way, error)
-        raise
-    except BaseException:  # a cancellation, or what the caller's own code has raised
-        pool.interrupted(lease)
-        raise
-    finally:
+        job.finish(way, None, error)
         pool.give_back(lease)
+        job.report(way, None, error)
+        raise
+    except BaseException as cause:  # a cancellation, or what the caller's own code has raised
+        untold = job.interrupted(lease.slot, cause)
+        pool.interrupted(lease)
+        job.finish(way, None, untold)
+        job.report(way, None, untold)
+        raise
+    receipt = job.finish(way, receipt, None)
+    pool.give_back(lease)  # before anybody is told: a hook may want it
+    job.report(way, receipt, None)
+    return receipt
+
+
+def _delivered(way: Way, lease: Lease, job: Job, end: float | None) -> Plan[Receipt]:
+    """Deliver a message, over one attempt or several; the last one's connection is the lease's."""
+    pool = way.pool
+    while True:
+        pool.ask(lease)
+        slot = lease.slot
+        if slot is None or lease.do is not Do.USE:
+            slot = yield from obtained(way, lease, end)
+            job.failed += lease.failures
+            lease.failures = []
+        if pool.pace.is_limited:
+            yield from _in_turn(pool, end)
+        transaction = job.begin(slot, pool.pipelining)
+        try:
+            receipt: Receipt = yield Run(slot, deliver(slot.live, transaction), end)
+        except SMTPError as error:
+            delay = job.judge(way, slot, error, end)
+            if delay is None:
+                raise
+            pool.give_back(lease, why_not_again(error))
+        else:
+            return receipt
+        yield from _sleep(pool, pool.clock() + delay)
 
 
 def borrow(way: Way, lease: Lease, end: float | None, *, check: bool) -> Plan[Slot]:
@@ -254,6 +265,7 @@ def _raise_trouble(lease: Lease, *, is_late: bool) -> None:
     if lease.error is not None:
         raise lease.error
     if is_late:
-        error = Timeout("no connection was free in time", phase=Phase.CONNECT)
-        error.__cause__ = lease.failures[-1] if lease.failures else None
-        raise error
+        if not lease.failures:
+            raise Timeout("no connection was free in time", phase=Phase.CONNECT)
+        last = lease.failures[-1]
+        raise Timeout(f"no connection could be had in time: {last}", phase=last.phase) from last

@@ -100,6 +100,7 @@ class Pool:
                 raise _closed()
             lease.is_awake = False
             lease.error = None
+            lease.is_resigned = self._refusals > self.options.retries
             if self._idle:
                 self._expire()
             if not self._waiting and self._grant(lease):
@@ -198,7 +199,8 @@ class Pool:
         own = own_copy(error)
         lease.failures.append(kept(own))
         is_final = not (isinstance(error, SMTPError) and error.temporary)
-        if is_final or len(lease.failures) > self.options.retries or self.is_closed:
+        is_over = lease.is_resigned or len(lease.failures) > self.options.retries
+        if is_final or is_over or self.is_closed:
             lease.failures.pop()
             lease.error = error if is_own else own
             if not is_own:
@@ -401,6 +403,8 @@ class Pool:
     def _may_open(self) -> bool:
         if len(self._slots) >= self.options.max_connections:
             return False
+        if self._opening and not self._tally.opened:
+            return False  # the first one alone: with a wrong password it would be tried by all
         if not self._refusals:
             return True
         return not self._opening and self.clock() >= self._opens_at

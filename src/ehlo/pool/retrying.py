@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -16,8 +17,9 @@ from ehlo.errors import (
     SMTPError,
 )
 from ehlo.phase import Outcome, Phase
+from ehlo.pool.options import require_count, require_positive
 
-__all__ = ["Backoff", "RetryPolicy", "is_certainly_not_sent", "kept", "own_copy"]
+__all__ = ["Backoff", "RetryPolicy", "asked", "is_certainly_not_sent", "kept", "own_copy"]
 
 _BEFORE_THE_END: Final = frozenset({Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.CONTENT})
 
@@ -62,8 +64,11 @@ class Backoff:
         Raises:
             InvalidInput: A number is not above 0.
         """
-        if not (self.first > 0 and self.most > 0 and self.attempts > 0):
-            raise InvalidInput("the numbers of a Backoff are above 0")
+        for name in ("first", "most"):
+            require_positive(name, getattr(self, name))
+        require_count("attempts", self.attempts, 1)
+        if self.most < self.first:
+            raise InvalidInput("a Backoff begins with `first` seconds, so `most` cannot be less")
 
     def delay(self, error: SMTPError, attempt: int) -> float | None:  # noqa: ARG002 - of a protocol
         """Say when to try again; see `RetryPolicy.delay`.
@@ -78,6 +83,30 @@ class Backoff:
         if attempt >= self.attempts:
             return None
         return min(self.first * 2.0 ** min(attempt - 1, 60), self.most)
+
+
+def asked(policy: RetryPolicy, error: SMTPError, attempt: int) -> float | None:
+    """Ask a policy. One that is wrong must not take the message's outcome along.
+
+    Args:
+        policy: The policy.
+        error: Why the attempt has failed; gets a note where the policy has failed as well.
+        attempt: Which attempt that was, from 1.
+
+    Returns:
+        In how many seconds to try again; None to give up.
+    """
+    try:
+        delay: object = policy.delay(error, attempt)
+    except Exception as trouble:  # noqa: BLE001 - the caller's code
+        error.add_note(f"the retry policy raised {type(trouble).__name__}: {trouble}")
+        return None
+    if delay is None:
+        return None
+    if isinstance(delay, int | float) and not isinstance(delay, bool) and 0 <= delay < math.inf:
+        return float(delay)
+    error.add_note(f"the retry policy returned {delay!r} where seconds are due, or None")
+    return None
 
 
 def is_certainly_not_sent(error: SMTPError, *, was_begun: bool) -> bool:
@@ -120,8 +149,8 @@ def own_copy(error: Exception) -> SMTPError:
         copied.__cause__ = error.__cause__
         return copied
     # Its words may hold a secret: they come from a function for tokens.
-    msg = f"no connection could be opened: {type(error).__name__} while authenticating"
-    failed = ConnectFailed(msg, phase=Phase.AUTH)
+    msg = f"no connection could be opened: {type(error).__name__} was raised meanwhile"
+    failed = ConnectFailed(msg, phase=Phase.CONNECT)
     failed.__cause__ = error
     return failed
 

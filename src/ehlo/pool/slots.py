@@ -107,10 +107,12 @@ class Lease(Sleeper):
         do: What is to be done with it first.
         error: Why there will be none; None while that is open.
         failures: The errors of connections that could not be had while it waited.
+        is_resigned: Whether the server was known to be down when it asked: it waits for one more
+            attempt and not for several.
         waits: Whether it stands in line.
     """
 
-    __slots__ = ("do", "error", "failures", "slot", "waits")
+    __slots__ = ("do", "error", "failures", "is_resigned", "slot", "waits")
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,6 +120,7 @@ class Lease(Sleeper):
         self.do = Do.USE
         self.error: Exception | None = None
         self.failures: list[SMTPError] = []
+        self.is_resigned = False
         self.waits = False
 
 

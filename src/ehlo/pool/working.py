@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ehlo.dialogues import Batch
-from ehlo.errors import ConnectionLost, DeliveryUnknown, RemoteProtocolError
-from ehlo.phase import Phase
+from ehlo.errors import ConnectionLost, RemoteProtocolError
 from ehlo.policies import Pipelining
 from ehlo.pool.dispatch import Next, Worker
 from ehlo.pool.jobs import why_not_again
@@ -17,10 +16,12 @@ from ehlo.receipt import Result
 
 if TYPE_CHECKING:
     from ehlo.dialogues import Transaction
+    from ehlo.errors import SMTPError
     from ehlo.pool.dispatch import Dispatch, Piece
     from ehlo.pool.events import Why
     from ehlo.pool.plans import Plan
     from ehlo.pool.slots import Lease, Slot
+    from ehlo.receipt import Receipt
 
 __all__ = ["Feed", "work"]
 
@@ -85,20 +86,24 @@ class Feed:
         dispatch, way, error = self._dispatch, self._dispatch.way, result.error
         piece: Piece = result.message  # type: ignore[assignment]  # the feed gave it
         del self._given[piece.index]
-        receipt = result.receipt
-        if error is None:
-            assert receipt is not None  # noqa: S101 - one of the two is there
-            receipt = piece.arrive(way, receipt)
-        else:
-            self.why = self.why or why_not_again(error)
-            delay = piece.judge(way, self._slot, error, None)
-            if delay is not None:
+        delay: float | None = None
+        try:
+            if error is not None:
+                self.why = self.why or why_not_again(error)
+                delay = piece.judge(way, self._slot, error, None)
+        finally:  # whoever watches may raise what ends the program
+            if delay is None:
+                self._tell(piece, result.receipt, error)
+            else:
                 dispatch.again(piece, delay, self._worker)
-                return
-            piece.give_up(way, error)
+        if delay is None:
+            piece.report(way, result.receipt, error)
+
+    def _tell(self, piece: Piece, receipt: Receipt | None, error: SMTPError | None) -> None:
+        receipt = piece.finish(self._dispatch.way, receipt, error)
         is_free = not self._given
         told = Result(piece.index, piece.message, receipt, error)
-        dispatch.tell(told, self._worker if is_free else None)
+        self._dispatch.tell(told, self._worker if is_free else None)
 
     def break_off(self, cause: BaseException) -> None:
         """Tell of all that was under way when the worker was interrupted that nobody knows.
@@ -106,13 +111,15 @@ class Feed:
         Args:
             cause: What has interrupted it.
         """
-        for piece in self._given.values():
-            msg = "the message was under way when its sending was interrupted"
-            error = DeliveryUnknown(msg, phase=Phase.END_OF_CONTENT)
-            error.__cause__ = cause
-            piece.give_up(self._dispatch.way, error)
-            self._dispatch.tell(Result(piece.index, piece.message, error=error))
+        broken_off = [
+            (piece, piece.interrupted(self._slot, cause)) for piece in self._given.values()
+        ]
         self._given.clear()
+        for piece, error in broken_off:
+            piece.finish(self._dispatch.way, None, error)
+            self._dispatch.tell(Result(piece.index, piece.message, error=error))
+        for piece, error in broken_off:
+            piece.report(self._dispatch.way, None, error)
 
 
 def work(dispatch: Dispatch[Any], lease: Lease, total: float | None, depth: int) -> Plan[None]:
@@ -159,7 +166,7 @@ def _slot_for(dispatch: Dispatch[Any], lease: Lease, total: float | None) -> Pla
             end = None if total is None else pool.clock() + total
             slot = yield from obtained(dispatch.way, lease, end)
     except Exception as error:  # noqa: BLE001 - a function for tokens may raise anything
-        dispatch.fail(error)
+        dispatch.fail(error, lease.failures)
         return None
     return slot
 

@@ -35,7 +35,10 @@ class Pump:
                 need = next(dialogue)
                 while True:
                     trouble = await self._meet(need)
-                    need = next(dialogue) if trouble is None else dialogue.throw(trouble)
+                    if trouble is None:
+                        need = next(dialogue)
+                    else:
+                        need = dialogue.throw(told(trouble, need.phase, self._link.connection))
             except StopIteration as stop:
                 result: T = stop.value
                 return result
@@ -55,7 +58,7 @@ class Pump:
                     await self._read()
                     await self._flush()
             except (ehlo.ConnectionLost, ehlo.TlsFailed) as trouble:
-                return told(trouble, need.phase)
+                return trouble
             except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
                 return lost(need.phase, exc)
             return None

@@ -70,8 +70,9 @@ class Timeouts:
             InvalidInput: A value is zero, negative or not finite.
         """
         for field in fields(self):
-            value: float | None = getattr(self, field.name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
+            value: object = getattr(self, field.name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and 0 < value < math.inf):  # type: ignore[operator]
                 msg = f"the timeout {field.name} is seconds above 0, or None, not {value!r}"
                 raise InvalidInput(msg)
 

@@ -280,8 +280,10 @@ def test_a_finalizer_does_not_wait_for_a_lock_that_nobody_gives_back(
     client = ehlo.blocking.Client(server.url)
     client.send(CONTENT, envelope=TO_BOB)
     pool: Any = client._pools[os.getpid()]
-    with pool._lock:
-        pool.hang_up()
+    with pool._lock:  # which its own thread could take again
+        thread = threading.Thread(target=pool.hang_up)
+        thread.start()
+        thread.join()
     assert client.stats().idle == 1
     client.close()
 

@@ -148,8 +148,8 @@ class World:
         self.opened += 1
         return self.rooms.pop(0) if self.rooms else room(*self._capabilities)
 
-    def user(self, make: Callable[[Lease], Plan[Any]]) -> User:
-        lease = Lease()
+    def user(self, make: Callable[[Lease], Plan[Any]], *, is_paced: bool = True) -> User:
+        lease = Lease(is_paced=is_paced)
         return User(self, make(lease), lease)
 
     def sender(self, *, end: float | None = None, transaction: Any = None) -> User:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterable, Sized
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,13 +16,12 @@ from ehlo.endpoint import read_server
 from ehlo.errors import LocalProtocolError
 from ehlo.policies import OnRefusal, Pipelining
 from ehlo.pool.dispatch import Dispatch, Order, read_order
-from ehlo.pool.events import Why
 from ehlo.pool.jobs import Job
-from ehlo.pool.plans import borrow, send
+from ehlo.pool.plans import Loan, borrow, send
 from ehlo.pool.slots import Lease
 from ehlo.pool.stats import Stats, total
 from ehlo.pool.working import work
-from ehlo.runtime.client_settings import ClientSettings
+from ehlo.runtime.client_settings import ClientSettings, require_function
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -155,10 +154,13 @@ class Client:
 
         Raises:
             InvalidInput: An argument is wrong; nothing was sent.
+            TypeError: It is of another type.
             SMTPError: While iterating: no connection can be had. Each message that was taken has
                 got its result.
         """
         dialogues.check_depth(depth)
+        if progress is not None:
+            require_function("progress", progress)
         loop = asyncio.get_running_loop()
         prepare = self._settings.session.preparing(on_refusal, loop.time)
         return self._results(messages, prepare, read_order(order), depth, progress)
@@ -188,8 +190,9 @@ class Client:
             crew.fetch(messages)
         try:
             while True:
+                result = dispatch.next_result()
                 crew.grow()
-                if (result := dispatch.next_result()) is not None:
+                if result is not None:
                     if progress is not None:
                         progress(dispatch.told, count)
                     yield result
@@ -201,7 +204,7 @@ class Client:
                     await here.wait(dispatch.consumer)
             await crew.finish()
             dispatch.check()
-        except GeneratorExit:
+        except (GeneratorExit, Exception):  # left early, or `progress` has raised something
             await crew.finish()
             raise
         finally:
@@ -222,21 +225,17 @@ class Client:
             SMTPError: No connection can be had; see `ehlo.errors`.
         """
         here = await self._here()
-        lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
+        lease = Lease(is_paced=False)
+        end = self._settings.session.timeouts.end(here.clock())
         try:
             slot = await here.run(borrow(here.way, lease, end, check=False))
-            was_authenticated = slot.live.authenticated
-            yield Session(self._settings.session, cast("Pump", slot.carrier))
-            if (
-                slot.live.capabilities is not slot.capabilities
-                or slot.live.authenticated != was_authenticated
-            ):
-                here.pool.give_back(lease, Why.CHANGED)
-        except BaseException:
-            here.pool.interrupted(lease)
-            raise
+            loan = Loan(lease, slot)
+            try:
+                yield Session(self._settings.session, cast("Pump", slot.carrier))
+            finally:
+                loan.end(here.pool)
         finally:
-            here.pool.give_back(lease)
+            here.pool.interrupted(lease)
             here.tidy()
 
     async def verify(self) -> Capabilities:
@@ -250,7 +249,8 @@ class Client:
             SMTPError: No mail could be sent; see `ehlo.errors`.
         """
         here = await self._here()
-        lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
+        lease = Lease(is_paced=False)
+        end = self._settings.session.timeouts.end(here.clock())
         try:
             slot = await here.run(borrow(here.way, lease, end, check=True))
             return slot.live.capabilities
@@ -274,12 +274,16 @@ class Client:
         Messages that are under way come to their end; their connections are closed then. May be
         called again.
         """
-        self._is_closed = True
         loop = asyncio.get_running_loop()
         with self._lock:
+            self._is_closed = True
             pools = [pool for (pid, _), pool in self._pools.items() if pid == os.getpid()]
         for pool in pools:
-            if pool.loop is not loop and pool.loop.is_running():
+            if pool.loop is loop:
+                continue
+            if not pool.loop.is_running():
+                pool.pool.close()
+            with suppress(RuntimeError):  # it was closed a moment ago
                 pool.loop.call_soon_threadsafe(_close_soon, pool)
         for pool in pools:
             if pool.loop is loop:
@@ -292,9 +296,9 @@ class Client:
         here = self._pools.get(place)
         if here is not None:
             return here
-        if self._is_closed:
-            raise LocalProtocolError("the client is closed")
         with self._lock:
+            if self._is_closed:
+                raise LocalProtocolError("the client is closed")
             # Pools of loops that are over hold nothing; those of a parent process are not ours to
             # touch: its sockets, and its loop's selector, are shared with it.
             for other in [key for key in self._pools if key[1].is_closed() and key[0] == place[0]]:

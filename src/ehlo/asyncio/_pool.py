@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import aclosing, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -66,10 +67,12 @@ class LoopPool:
         await anext(self._keeper)
 
     async def _keep(self) -> AsyncGenerator[None, None]:
+        pid = os.getpid()
         try:
             yield
         finally:
-            await self.close()
+            if os.getpid() == pid:  # a child that was forked has got the parent's loop as well
+                await self.close()
 
     # -- Errands ----------------------------------------------------------------------------------
 

@@ -257,7 +257,7 @@ class Pump(asyncio.BufferedProtocol):
                 pending = self.transport.get_write_buffer_size()
                 self.link.backlog = pending or int(self._is_paused)
                 self.transport.abort()  # what is called unsent must not be sent after all
-            self._advance(told(trouble, phase))
+            self._advance(told(trouble, phase, self.link.connection))
 
     # -- The transport's callbacks -----------------------------------------------------------
 

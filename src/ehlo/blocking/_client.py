@@ -15,15 +15,13 @@ from ehlo import dialogues
 from ehlo.blocking._pool import ProcessPool
 from ehlo.blocking._session import Session, checked, source_of
 from ehlo.endpoint import read_server
-from ehlo.errors import LocalProtocolError
 from ehlo.policies import OnRefusal, Pipelining
 from ehlo.pool.dispatch import Dispatch, Order, read_order
-from ehlo.pool.events import Why
 from ehlo.pool.jobs import Job
-from ehlo.pool.plans import borrow, send
+from ehlo.pool.plans import Loan, borrow, send
 from ehlo.pool.slots import Lease
 from ehlo.pool.working import work
-from ehlo.runtime.client_settings import ClientSettings
+from ehlo.runtime.client_settings import ClientSettings, require_function
 from ehlo.sasl import require_sync
 
 if TYPE_CHECKING:
@@ -157,10 +155,13 @@ class Client:
 
         Raises:
             InvalidInput: An argument is wrong; nothing was sent.
+            TypeError: It is of another type.
             SMTPError: While iterating: no connection can be had. Each message that was taken has
                 got its result.
         """
         dialogues.check_depth(depth)
+        if progress is not None:
+            require_function("progress", progress)
         prepare = self._settings.session.preparing(on_refusal, time.monotonic)
         source, count = source_of(messages), len(messages) if isinstance(messages, Sized) else None
         return self._results(source, count, prepare, read_order(order), depth, progress)
@@ -187,8 +188,9 @@ class Client:
         crew = _Crew(here, dispatch, settings.session.timeouts.total, depth)
         try:
             while True:
+                result = dispatch.next_result()
                 crew.grow()
-                if (result := dispatch.next_result()) is not None:
+                if result is not None:
                     if progress is not None:
                         progress(dispatch.told, count)
                     yield result
@@ -200,7 +202,7 @@ class Client:
                     here.wait(dispatch.consumer)
             crew.finish()
             dispatch.check()
-        except GeneratorExit:
+        except (GeneratorExit, Exception):  # left early, or `progress` has raised something
             crew.finish()
             raise
         finally:
@@ -224,25 +226,21 @@ class Client:
             SMTPError: No connection can be had; see `ehlo.errors`.
         """
         here = self._here()
-        lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
+        lease = Lease(is_paced=False)
+        end = self._settings.session.timeouts.end(here.clock())
         try:
             slot = here.run(borrow(here.way, lease, end, check=False), lease)
-            was_authenticated = slot.live.authenticated
-            yield Session(self._settings.session, cast("Pump", slot.carrier))
-            if (
-                slot.live.capabilities is not slot.capabilities
-                or slot.live.authenticated != was_authenticated
-            ):
-                here.pool.give_back(lease, Why.CHANGED)
-        except BaseException:
-            here.let_go(lease)
-            raise
-        finally:
+            loan = Loan(lease, slot)
             try:
-                here.pool.give_back(lease)
+                yield Session(self._settings.session, cast("Pump", slot.carrier))
             finally:
-                here.let_go(lease)  # unless Ctrl-C has come in the midst of that
-                here.tidy()
+                try:
+                    loan.end(here.pool)
+                finally:
+                    loan.end(here.pool)  # unless Ctrl-C has come in the midst of that
+        finally:
+            here.let_go(lease)
+            here.tidy()
 
     def verify(self) -> Capabilities:
         """Find out whether mail could be sent: connect, encrypt and authenticate, or say NOOP.
@@ -255,7 +253,8 @@ class Client:
             SMTPError: No mail could be sent; see `ehlo.errors`.
         """
         here = self._here()
-        lease, end = Lease(), self._settings.session.timeouts.end(here.clock())
+        lease = Lease(is_paced=False)
+        end = self._settings.session.timeouts.end(here.clock())
         try:
             slot = here.run(borrow(here.way, lease, end, check=True), lease)
             return slot.live.capabilities
@@ -291,12 +290,14 @@ class Client:
         here = self._pools.get(pid)
         if here is not None:
             return here
-        if self._is_closed:
-            raise LocalProtocolError("the client is closed")
-        for pool in list(self._pools.values()):
-            pool.forget()
+        for other, pool in list(self._pools.items()):
+            if other != pid:
+                pool.forget()
         # Of two threads that come here at once one finds what the other has made.
-        return self._pools.setdefault(pid, ProcessPool(self._settings))
+        here = self._pools.setdefault(pid, ProcessPool(self._settings))
+        if self._is_closed:
+            here.pool.close()
+        return here
 
 
 def _leave(pools: dict[int, ProcessPool]) -> None:
@@ -318,6 +319,7 @@ class _Crew:
         self._dispatch = dispatch
         self._total = total
         self._depth = depth
+        self._pid = os.getpid()
         self._workers: list[tuple[threading.Thread, Lease]] = []
 
     def grow(self) -> None:
@@ -335,23 +337,33 @@ class _Crew:
 
     def finish(self) -> None:
         """Let come to its end what is under way, and begin nothing more."""
-        if sys.is_finalizing():  # daemons do not go on then, nor give back locks
+        if self._is_lost():
             return
         self._stop()
-        for worker, _ in self._workers:
-            worker.join()
+        self._join()
 
     def dismiss(self) -> None:
         """Break off what is still under way."""
-        if sys.is_finalizing():
+        if self._is_lost():
             return
         self._stop()
         for worker, lease in self._workers:
-            slot = lease.slot
-            if worker.is_alive() and slot is not None and slot.carrier is not None:
-                cast("Pump", slot.carrier).close()
+            if worker.is_alive():
+                self._here.break_off(lease)
+        self._join()
+
+    def _is_lost(self) -> bool:
+        """Return whether there are no threads to wait for.
+
+        At the end of the interpreter daemons do not go on, nor give back locks; those of a parent
+        process are not here.
+        """
+        return sys.is_finalizing() or self._pid != os.getpid()
+
+    def _join(self) -> None:
+        me = threading.current_thread()  # a worker, if the iterator was collected in it
         for worker, _ in self._workers:
-            if worker.ident is not None:  # it was started
+            if worker.ident is not None and worker is not me:
                 worker.join()
 
     def _stop(self) -> None:

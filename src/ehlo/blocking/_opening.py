@@ -177,12 +177,15 @@ def _connect_session(settings: Settings) -> Session:
     return Session(settings, open_pump(settings, settings.timeouts.end(time.monotonic())))
 
 
-def open_pump(settings: Settings, end: float | None) -> Pump:
+def open_pump(
+    settings: Settings, end: float | None, begun: Callable[[Pump], None] | None = None
+) -> Pump:
     """Open a session with the first server that can be had, without what users hold in hand.
 
     Args:
         settings: The options.
         end: When it must be open, by the adapter's clock; None for never.
+        begun: Is given each pump as soon as there is a connection.
 
     Returns:
         The pump, with a Connection that is ready for a transaction; its link knows the settings of
@@ -195,16 +198,18 @@ def open_pump(settings: Settings, end: float | None) -> Pump:
     failover = Failover(settings)
     while True:
         try:
-            return _open_with(failover.next(), end)
+            return _open_with(failover.next(), end, begun)
         except SMTPError as error:
             if failover.is_over(error):
                 raise
 
 
-def _open_with(settings: Settings, end: float | None) -> Pump:
+def _open_with(settings: Settings, end: float | None, begun: Callable[[Pump], None] | None) -> Pump:
     sock = dial(settings, end)
     pump = Pump(sock, settings.link(time.monotonic), settings.timeouts)
     try:
+        if begun is not None:
+            begun(pump)
         pump.run(settings.open(pump.link.connection, sock.getsockname()), end=end)
     except BaseException:
         pump.close()

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ehlo import dialogues
@@ -50,7 +51,9 @@ class ProcessPool:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()
+        # One that its holder may take again: a signal handler may close the client amid anything,
+        # and what is collected amid anything may end a batch.
+        self._lock = threading.RLock()
         level = settings.session.pipelining
         self.pool = Pool(settings.pool, time.monotonic, self._lock, level)
         self.way = Way(self.pool, settings.policy, settings.listener)
@@ -140,7 +143,8 @@ class ProcessPool:
     def _open(self, errand: Open) -> None:
         slot = errand.slot
         settings = self._settings.watched(slot, self.clock)
-        slot.carrier = pump = open_pump(settings, errand.end)  # at once: Ctrl-C must not lose it
+        # It is the slot's at once: Ctrl-C must not lose it, and others may have to break it off.
+        pump = open_pump(settings, errand.end, partial(setattr, slot, "carrier"))
         slot.connection = pump.link.connection
 
     def _run_batch(self, errand: RunBatch) -> None:
@@ -150,33 +154,63 @@ class ProcessPool:
 
     # -- Connections that leave -------------------------------------------------------------------
 
-    def tidy(self) -> None:
-        """Close connections that leave."""
+    def tidy(self, end: float | None = None) -> None:
+        """Close connections that leave.
+
+        Args:
+            end: Until when the answers to QUIT may be waited for; None waits for none.
+        """
         me = threading.get_ident()
         for departure in self.pool.departures():
             # Where Ctrl-C comes in between, it stays in the list, and this thread's the next time.
             if self.pool.claim(departure.slot, me):
-                self._part(departure)
-                self.pool.gone(departure.slot)
+                try:
+                    self._part(cast("Pump", departure.slot.carrier), end)
+                finally:
+                    self.pool.gone(departure.slot)
+                self._tell(departure)
 
-    def _part(self, departure: Departure) -> None:
-        slot = departure.slot
-        pump = cast("Pump", slot.carrier)
+    def _part(self, pump: Pump, end: float | None) -> None:
+        """Close a connection, and say QUIT; the answer is waited for if there is time.
+
+        Whoever sends must not wait for the end of a connection that is not needed any more. Postfix
+        does not either (smtp_skip_quit_response).
+        """
         connection = pump.link.connection
+        if end is None:
+            pump.leave()
+            return
         try:
-            if not connection.is_over and not pump.turn.taken:
-                seconds = self._settings.session.timeouts.quit or _QUIT_SECONDS
+            if not connection.is_over and not pump.turn.taken and self.clock() < end:
                 with suppress(SMTPError):
-                    pump.run(dialogues.quit_session(connection), end=self.clock() + seconds)
+                    pump.run(dialogues.quit_session(connection), end=end)
         finally:
             pump.close()
-        messages = connection.transactions
-        self.way.tell(Discarded(slot.number, departure.seconds, departure.why, messages))
+
+    def _tell(self, departure: Departure) -> None:
+        slot, why, seconds = departure
+        messages = cast("Pump", slot.carrier).link.connection.transactions
+        self.way.tell(Discarded(slot.number, seconds, why, messages))
 
     def close(self) -> None:
-        """Close all connections that nobody uses, QUIT said; those in use follow their users."""
+        """Close all connections that nobody uses, QUIT said; those in use follow their users.
+
+        All of them together have as long as one QUIT may take.
+        """
         self.pool.close()
-        self.tidy()
+        seconds = self._settings.session.timeouts.quit or _QUIT_SECONDS
+        self.tidy(end=self.clock() + seconds)
+
+    def break_off(self, lease: Lease) -> None:
+        """Close somebody's connection under his hands, even while it is being opened.
+
+        Args:
+            lease: The claim.
+        """
+        with self._lock:  # it stays his
+            slot = lease.slot
+            if slot is not None and slot.carrier is not None:
+                cast("Pump", slot.carrier).close()
 
     def hang_up(self) -> None:
         """Close all connections that nobody uses without waiting for anything.

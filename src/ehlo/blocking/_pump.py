@@ -107,7 +107,7 @@ class Pump:
                 try:
                     self._meet(need)
                 except (ConnectionLost, TlsFailed) as trouble:
-                    need = dialogue.throw(told(trouble, need.phase))
+                    need = dialogue.throw(told(trouble, need.phase, self.link.connection))
                 else:
                     need = next(dialogue)
         except StopIteration as stop:

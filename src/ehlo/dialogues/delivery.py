@@ -8,7 +8,7 @@ by `Answers`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from ehlo.commands import Bdat, Body, Data, Rset
 from ehlo.content import Octets
@@ -237,8 +237,7 @@ class Delivery(Answers):
             self.take()
         self._raise_refusal()
         if connection.is_over:
-            awaited = connection.awaited
-            raise lost(connection, Phase.MAIL if awaited is None else phase_of(awaited.verb))
+            self._raise_end()
         if self._said < self._size:
             msg = f"the transaction cannot go on: the session is in state {connection.state.name}"
             raise LocalProtocolError(msg, phase=Phase.MAIL)
@@ -352,6 +351,17 @@ class Delivery(Answers):
             return False
         phase, awaited = self._phase(), connection.awaited
         connection.next_event()  # the end of the connection, or garbage, which it raises
+        raise lost(connection, phase, awaited)
+
+    def _raise_end(self) -> NoReturn:
+        """Raise what has ended the session before the content."""
+        connection, awaited = self._connection, self._connection.awaited
+        phase = Phase.MAIL if awaited is None else phase_of(awaited.verb)
+        try:
+            connection.next_event()  # raises what the server has broken the protocol with
+        except RemoteProtocolError as exc:
+            exc.phase = phase
+            raise
         raise lost(connection, phase, awaited)
 
     def _phase(self) -> Phase:

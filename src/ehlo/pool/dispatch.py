@@ -97,6 +97,7 @@ class Dispatch(Generic[_T]):
         consumer: Sleeps while there is nothing to tell and nothing to take.
         room: Sleeps while there is no room for another message, where the source is awaited.
         is_stopped: Whether the consumer has left: nothing more is sent.
+        busy: How many workers have a connection.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Dispatch(Generic[_T]):
         self.consumer = Sleeper()
         self.room = Sleeper()
         self.is_stopped = False
+        self.busy = 0
         self._prepare = prepare
         self._order = order
         self._workers_max = workers
@@ -252,18 +254,17 @@ class Dispatch(Generic[_T]):
         with self._guard:
             self._arrived(worker)
             worker.is_awake = False
-            now = self.way.pool.clock()
-            self._release(now)
+            self._release(self.way.pool.clock())
             if self.is_stopped or self._is_settled:
                 return Next.LEAVE, None
-            pace = self.way.pool.pace
-            if self._ready and pace.is_due(now):
+            is_over = self.way.pool.is_closed and self._later  # who asks for a connection is told
+            if self._ready or is_over:
                 self._comes(worker)
+                if worker in self._resting:  # its alarm has woken it
+                    self._resting.remove(worker)
                 return Next.WORK, None
             if worker not in self._resting:
                 self._resting.append(worker)
-            if self._ready:
-                return Next.REST, pace.next
             return Next.REST, self._later[0][0] if self._later else None
 
     def leave(self, worker: Worker) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Observer",
     "Opened",
     "OpeningFailed",
+    "PassedOver",
     "Retrying",
     "Sent",
     "Why",
@@ -130,6 +131,23 @@ class OpeningFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """One of several servers could not be had; the next one is tried.
+
+    Attributes:
+        connection: The connection's number.
+        seconds: After how long that was clear.
+        server: Which server, as `host:port` or the path.
+        error: Why not.
+    """
+
+    connection: int
+    seconds: float
+    server: str
+    error: SMTPError
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """The server has accepted a message.
 
@@ -199,6 +217,7 @@ ClientEvent: TypeAlias = (
     | Authenticated
     | Opened
     | OpeningFailed
+    | PassedOver
     | Sent
     | Failed
     | Retrying

@@ -6,7 +6,7 @@ __all__ = ["Pace"]
 
 
 class Pace:
-    """Spaces messages evenly; who comes first gets the earlier time.
+    """Spaces messages evenly; time that nobody has used is gone.
 
     Args:
         rate: How many messages a second may begin; None for any number.
@@ -34,15 +34,11 @@ class Pace:
         """
         return self._next <= now
 
-    def reserve(self, now: float) -> float:
-        """Take the next time that is free.
+    def begin(self, now: float) -> None:
+        """Take the news that a message begins.
 
         Args:
             now: The time.
-
-        Returns:
-            When the message may begin: now, or later.
         """
-        begin = max(now, self._next)
-        self._next = begin + self._interval
-        return begin
+        is_prompt = now - self._next < self._interval  # then a late start does not add up
+        self._next = (self._next if is_prompt else now) + self._interval

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Errand",
+    "Loan",
     "Open",
     "Plan",
     "Run",
@@ -149,8 +150,6 @@ def _delivered(way: Way, lease: Lease, job: Job, end: float | None) -> Plan[Rece
             slot = yield from obtained(way, lease, end)
             job.failed += lease.failures
             lease.failures = []
-        if pool.pace.is_limited:
-            yield from _in_turn(pool, end)
         transaction = job.begin(slot, pool.pipelining)
         try:
             receipt: Receipt = yield Run(slot, deliver(slot.live, transaction), end)
@@ -187,6 +186,42 @@ def borrow(way: Way, lease: Lease, end: float | None, *, check: bool) -> Plan[Sl
         raise
 
 
+class Loan:
+    """A connection that somebody has for himself, and whether it can be given back to others.
+
+    Args:
+        lease: The claim.
+        slot: The connection.
+    """
+
+    def __init__(self, lease: Lease, slot: Slot) -> None:
+        self._lease = lease
+        self._slot = slot
+        self._was_authenticated = slot.live.authenticated
+        self._capabilities = slot.live.capabilities
+
+    @property
+    def _has_changed(self) -> bool:
+        """Whether the server thinks that one is somebody else by now."""
+        connection = self._slot.live
+        if connection.authenticated != self._was_authenticated:
+            return True
+        return connection.capabilities is not self._capabilities  # EHLO was said anew
+
+    def end(self, pool: Pool) -> None:
+        """Give the connection back, however the loan has ended.
+
+        Args:
+            pool: The pool.
+        """
+        if self._lease.slot is not self._slot:
+            return  # that was done before, and Ctrl-C came behind it
+        if not self._slot.live.is_idle:
+            pool.give_back(self._lease, None if self._slot.live.is_over else Why.INTERRUPTED)
+        else:
+            pool.give_back(self._lease, Why.CHANGED if self._has_changed else None)
+
+
 def obtained(way: Way, lease: Lease, end: float | None, *, check: bool = False) -> Plan[Slot]:
     """Get what was asked for: a connection that is ready for mail.
 
@@ -205,17 +240,19 @@ def obtained(way: Way, lease: Lease, end: float | None, *, check: bool = False) 
         Exception: None can be had: whatever opening one raised.
     """
     pool = way.pool
-    lease.failures = []
     while True:
         slot = lease.slot
         if slot is None:
-            _raise_trouble(lease, is_late=end is not None and pool.clock() >= end)
+            if lease.error is not None:
+                raise lease.error
+            if end is not None and pool.clock() >= end:
+                raise _too_late(pool, lease)
             yield Wait(lease, pool.wait_until(lease, end))
             pool.serve()
         elif lease.do is Do.OPEN:
             yield from _open(way, lease, slot, end)
             check = False
-        elif (lease.do is Do.USE and not check) or (yield from _answers(pool, slot, end)):
+        elif (lease.do is Do.USE and not check) or (yield from _answers(pool, lease, slot, end)):
             return slot
         else:
             pool.give_back(lease, Why.NO_ANSWER)
@@ -227,45 +264,44 @@ def _open(way: Way, lease: Lease, slot: Slot, end: float | None) -> Plan[None]:
     try:
         yield Open(slot, end)
     except Exception as error:  # noqa: BLE001 - a function for tokens may raise anything
-        way.pool.refused(lease, error)
+        is_own = isinstance(error, Timeout) and end is not None and way.pool.clock() >= end
+        (way.pool.out_of_time if is_own else way.pool.refused)(lease, error)
         way.tell(OpeningFailed(slot.number, way.pool.clock() - begin, error))
     else:
         way.pool.opened(lease)
         way.tell(Opened(slot.number, way.pool.clock() - begin))
 
 
-def _answers(pool: Pool, slot: Slot, end: float | None) -> Plan[bool]:
+def _answers(pool: Pool, lease: Lease, slot: Slot, end: float | None) -> Plan[bool]:
     """Return whether a connection that was idle for long still answers."""
     soon = pool.clock() + _CHECK_SECONDS
     connection = slot.live
     try:
         yield Run(slot, perform(connection, _NOOP), soon if end is None else min(end, soon))
     except SMTPError:
+        if pool.clock() >= soon:
+            pool.no_answer(lease)
         return False
     return connection.is_idle
 
 
-def _in_turn(pool: Pool, end: float | None) -> Plan[None]:
-    """Wait until the message may begin, where there may be only so many in a second."""
-    with pool.guard:
-        begin = pool.pace.reserve(pool.clock())
-    if end is not None and begin >= end:
-        msg = "the message could not begin in time, because of the rate that is allowed"
-        raise Timeout(msg, phase=Phase.MAIL)
-    yield from _sleep(pool, begin)
-
-
 def _sleep(pool: Pool, until: float) -> Plan[None]:
-    while pool.clock() < until:
-        yield Wait(Sleeper(), until)
+    """Sleep until a time; the end of the client ends that as well."""
+    sleeper = Sleeper()
+    pool.falls_asleep(sleeper)
+    try:
+        while pool.clock() < until and not pool.is_closed:
+            yield Wait(sleeper, until)
+    finally:
+        pool.got_up(sleeper)
 
 
-def _raise_trouble(lease: Lease, *, is_late: bool) -> None:
-    """Raise why there will be no connection, if that is so."""
-    if lease.error is not None:
-        raise lease.error
-    if is_late:
-        if not lease.failures:
-            raise Timeout("no connection was free in time", phase=Phase.CONNECT)
+def _too_late(pool: Pool, lease: Lease) -> Timeout:
+    """Return the error of somebody who has waited in vain."""
+    if lease.failures:
         last = lease.failures[-1]
-        raise Timeout(f"no connection could be had in time: {last}", phase=last.phase) from last
+        error = Timeout(f"no connection could be had in time: {last}", phase=last.phase)
+        error.__cause__ = last
+        return error
+    rate = " within the rate" if lease.is_paced and pool.pace.is_limited else ""
+    return Timeout(f"no connection was free in time{rate}", phase=Phase.CONNECT)

@@ -19,6 +19,7 @@ Every method takes the `guard`, and leaves the pool whole whatever happens in it
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ehlo.pool.options import PoolOptions
-    from ehlo.pool.slots import Lease
+    from ehlo.pool.slots import Lease, Sleeper
     from ehlo.pool.stats import Stats
 
 __all__ = ["Pool"]
@@ -78,6 +79,7 @@ class Pool:
         self._slots: dict[int, Slot] = {}
         self._idle: list[Slot] = []  # the longest idle first
         self._waiting: deque[Lease] = deque()
+        self._sleepers: set[Sleeper] = set()
         self._numbered = 0
         self._refusals = 0  # in a row
         self._opens_at = 0.0
@@ -100,6 +102,9 @@ class Pool:
                 raise _closed()
             lease.is_awake = False
             lease.error = None
+            if not first:
+                lease.failures = []
+                lease.is_due = False
             lease.is_resigned = self._refusals > self.options.retries
             if self._idle:
                 self._expire()
@@ -159,11 +164,29 @@ class Pool:
             slot = lease.slot
             assert slot is not None  # noqa: S101 - it was granted
             slot.opened_at = slot.idle_since = self.clock()
-            slot.capabilities = slot.live.capabilities
             self._tally.opened += 1
             self._refusals = 0
+            self._opens_at = 0.0
             lease.do = Do.USE
             self._serve()  # after a failure others have waited for this one
+
+    def out_of_time(self, lease: Lease, error: Exception) -> None:
+        """Take the news that somebody had no time left until a connection was open.
+
+        That says nothing about the server, and so nothing to others.
+
+        Args:
+            lease: Whose it was to be.
+            error: What to raise.
+        """
+        with self.guard:
+            slot = lease.slot
+            assert slot is not None  # noqa: S101 - it was granted
+            self._slots.pop(slot.number, None)
+            lease.slot = None
+            lease.error = error
+            self._serve()
+            self._stir()
 
     def refused(self, lease: Lease, error: Exception) -> None:
         """Take the news that a connection could not be had.
@@ -185,8 +208,10 @@ class Pool:
                 self._refusals += 1
                 self._opens_at = self.clock() + self.options.pause(self._refusals)
             is_alone = all(other.has_left for other in self._slots.values())
-            if is_alone or self.is_closed:
-                for waiting in (lease, *self._waiting):
+            if not is_alone and _is_final(error):
+                self._opens_at = math.inf  # as long as there are others
+            if is_alone or self.is_closed or lease.is_withdrawn:
+                for waiting in (lease, *(self._waiting if is_alone or self.is_closed else ())):
                     self._count(waiting, error, is_own=waiting is lease)
             if lease.error is None:
                 lease.waits = True
@@ -197,14 +222,13 @@ class Pool:
     def _count(self, lease: Lease, error: Exception, *, is_own: bool) -> None:
         """Count a failure against somebody."""
         own = own_copy(error)
-        lease.failures.append(kept(own))
-        is_final = not (isinstance(error, SMTPError) and error.temporary)
-        is_over = lease.is_resigned or len(lease.failures) > self.options.retries
-        if is_final or is_over or self.is_closed:
-            lease.failures.pop()
-            lease.error = error if is_own else own
-            if not is_own:
-                self._dismiss(lease)
+        is_over = lease.is_resigned or len(lease.failures) >= self.options.retries
+        if not (_is_final(error) or is_over or lease.is_withdrawn or self.is_closed):
+            lease.failures.append(kept(own))
+            return
+        lease.error = error if is_own else own
+        if not is_own:
+            self._dismiss(lease)
 
     def serve(self) -> None:
         """Look whether time alone has changed anything for those who wait."""
@@ -214,6 +238,8 @@ class Pool:
     def wait_until(self, lease: Lease, end: float | None) -> float | None:
         """Return until when whoever waits may sleep, if nobody wakes it.
 
+        The first in line has the alarm for all.
+
         Args:
             lease: Its claim.
             end: When it must be over.
@@ -222,15 +248,15 @@ class Pool:
             A time; None for as long as it takes.
         """
         with self.guard:
-            is_pause = bool(self._refusals) and self._opens_at > self.clock()
-            if self._refusals and not is_pause:
-                # It may have come to its end only now, and the alarm would be set for nothing: who
-                # is not served either waits for somebody who will wake it.
-                self._serve()
+            # A pause may have come to its end only now, and the alarm would be set for nothing: who
+            # is not served either waits for somebody who will wake it.
+            self._serve()
             lease.is_awake = lease.slot is not None or lease.error is not None
-            if not is_pause:
-                return end
-            return self._opens_at if end is None else min(self._opens_at, end)
+            alarms = [] if end is None else [end]
+            if self._waiting and self._waiting[0] is lease:
+                now = self.clock()
+                alarms += (at for at in (self._opens_at, self.pace.next) if now < at < math.inf)
+            return min(alarms, default=None)
 
     @property
     def is_wanted(self) -> bool:
@@ -255,9 +281,26 @@ class Pool:
             lease: Its claim; one that does not wait is left alone.
         """
         with self.guard:
+            lease.is_withdrawn = True
             if lease.waits and lease.slot is None:
                 lease.error = LocalProtocolError("the connection is not needed any more")
                 self._dismiss(lease)
+
+    def no_answer(self, lease: Lease) -> None:
+        """Take the news that an idle connection did not answer in time.
+
+        What was idle for as long, or longer, leaves as well: to ask each of them would take as long
+        again, and the same silence is all that is to be expected.
+
+        Args:
+            lease: Whose it was.
+        """
+        with self.guard:
+            slot = lease.slot
+            assert slot is not None  # noqa: S101 - it was granted
+            while self._idle and self._idle[0].idle_since <= slot.idle_since:
+                self._leave(self._idle[0], Why.NO_ANSWER)
+                del self._idle[0]
 
     def suspect(self) -> None:
         """Have all idle connections checked before they are used: one of them was found dead."""
@@ -296,7 +339,10 @@ class Pool:
         with self.guard:
             self._slots.pop(slot.number, None)
             self.leaving.pop(slot.number, None)
+            if math.isinf(self._opens_at) and not self._slots:
+                self._opens_at = self.clock()
             self._serve()
+            self._stir()
 
     def expire(self) -> None:
         """Have connections leave that nobody has used for long."""
@@ -329,6 +375,26 @@ class Pool:
             while self._idle:
                 self._leave(self._idle[-1], Why.CLIENT_CLOSED)
                 self._idle.pop()
+            for sleeper in list(self._sleepers):
+                sleeper.wake()
+
+    def falls_asleep(self, sleeper: Sleeper) -> None:
+        """Have somebody woken when the client is closed.
+
+        Args:
+            sleeper: Who will sleep until a time, unless the client is closed already.
+        """
+        with self.guard:
+            self._sleepers.add(sleeper)
+
+    def got_up(self, sleeper: Sleeper) -> None:
+        """Forget somebody who has slept.
+
+        Args:
+            sleeper: Who does not sleep any more.
+        """
+        with self.guard:
+            self._sleepers.discard(sleeper)
 
     def count(self, error: SMTPError | None, *, is_final: bool = True) -> None:
         """Count what became of a message.
@@ -354,11 +420,23 @@ class Pool:
 
     def _serve(self) -> None:
         """Serve those who wait, in their order, as far as it goes."""
+        has_changed = False
         while self._waiting:
-            lease = self._waiting[0]
+            lease = self._next_in_line()
             if lease.slot is None and not self._grant(lease):
-                return
+                break
             self._dismiss(lease)
+            has_changed = True
+        if has_changed:
+            self._stir()
+
+    def _next_in_line(self) -> Lease:
+        """Return who is to be served next: while no message may begin, whoever has none to send."""
+        first = self._waiting[0]
+        if not self.pace.is_limited or self.pace.is_due(self.clock()):
+            return first
+        others = (lease for lease in self._waiting if lease.is_due or not lease.is_paced)
+        return next(others, first)
 
     def _dismiss(self, lease: Lease) -> None:
         """Have somebody wait no longer; first of all it is woken, or Ctrl-C might forget that."""
@@ -380,9 +458,20 @@ class Pool:
         The slot is the lease's before it is nobody's: whoever is interrupted between the two gives
         back what he has.
         """
+        now = self.clock()
+        is_paced = lease.is_paced and self.pace.is_limited and not lease.is_due
+        if is_paced and not self.pace.is_due(now):
+            return False
+        if not self._take(lease, now):
+            return False
+        if is_paced:
+            lease.is_due = True
+            self.pace.begin(now)
+        return True
+
+    def _take(self, lease: Lease, now: float) -> bool:
         while self._idle:
             slot = self._idle[-1]
-            now = self.clock()
             why = unfit(slot, self.options, now)
             if why is None:
                 lease.do = first(slot, self.options, now)
@@ -395,7 +484,7 @@ class Pool:
         if not self._may_open():
             return False
         self._numbered += 1
-        slot = Slot(self._numbered, self._refusals)
+        slot = Slot(self._numbered, self._refusals, now)
         lease.do = Do.OPEN
         lease.slot = self._slots[slot.number] = slot
         return True
@@ -410,11 +499,11 @@ class Pool:
         return not self._opening and self.clock() >= self._opens_at
 
     def _stir(self) -> None:
-        """While nobody may open a connection, have the first who waits look at the clock again.
+        """While there is a pause, have the first who waits look at the clock again.
 
         It may have gone to sleep when it was not the first, and somebody else had the alarm.
         """
-        if self._refusals and self._waiting:
+        if self._waiting and (self._refusals or self.pace.is_limited):
             self._waiting[0].wake()
 
     def _keep_or_leave(self, slot: Slot, why: Why | None) -> None:
@@ -447,6 +536,11 @@ class Pool:
             slot = self._idle[0]
             self._leave(slot, Why.IDLE if slot.live.is_idle else what_ended(slot.live))
             del self._idle[0]
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether it is no use to try again."""
+    return not (isinstance(error, SMTPError) and error.temporary)
 
 
 def _closed() -> LocalProtocolError:

@@ -25,10 +25,12 @@ _BEFORE_THE_END: Final = frozenset({Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.CO
 
 
 class RetryPolicy(Protocol):
-    """Decides about messages that the server refused for now, or that could not be sent for now.
+    """Decides about messages that the server refused for now.
 
-    It is asked about errors that are `retry_safe` and that the client would raise: never about a
-    message that may be out (`DeliveryUnknown`), or that was refused for good.
+    It is asked about errors of attempts that are `retry_safe` and that the client would raise:
+    never about a message that may be out (`DeliveryUnknown`) or was refused for good, and not about
+    connections that cannot be had. What it raises, or returns that is no number of seconds, ends
+    the message with its own error, which has a note then.
     """
 
     def delay(self, error: SMTPError, attempt: int) -> float | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ehlo.capabilities import Capabilities
     from ehlo.errors import SMTPError
     from ehlo.pool.events import Why
     from ehlo.protocol import Connection
@@ -53,14 +52,14 @@ class Slot:
     Args:
         number: Its number, from 1.
         refusals: How many attempts in a row had failed when it was decided to open it.
+        now: The time.
 
     Attributes:
         number: As above.
         refusals: As above.
         carrier: What the adapter drives it with; None before it is open.
         connection: The sans-IO Connection; None before it is open.
-        capabilities: What the server announced when it was opened.
-        opened_at: When it was opened.
+        opened_at: When it was opened; before that, when that was begun.
         idle_since: When its last user gave it back.
         is_suspect: Whether another one was found dead since then.
         has_left: Whether it is closed, or about to be.
@@ -68,7 +67,6 @@ class Slot:
     """
 
     __slots__ = (
-        "capabilities",
         "carrier",
         "connection",
         "has_left",
@@ -80,13 +78,12 @@ class Slot:
         "refusals",
     )
 
-    def __init__(self, number: int, refusals: int) -> None:
+    def __init__(self, number: int, refusals: int, now: float) -> None:
         self.number = number
         self.refusals = refusals
         self.carrier: object = None
         self.connection: Connection | None = None
-        self.capabilities: Capabilities | None = None
-        self.opened_at = 0.0
+        self.opened_at = now
         self.idle_since = 0.0
         self.is_suspect = False
         self.has_left = False
@@ -102,20 +99,40 @@ class Slot:
 class Lease(Sleeper):
     """One user's claim on a connection: from the moment it asks until it gives the thing back.
 
+    Args:
+        is_paced: Whether it is for a message, which has to wait where there may be only so many in
+            a second.
+
     Attributes:
+        is_paced: As above.
+        is_due: Whether it was granted for a message that did not begin yet.
         slot: The connection that was granted; None while there is none.
         do: What is to be done with it first.
         error: Why there will be none; None while that is open.
         failures: The errors of connections that could not be had while it waited.
         is_resigned: Whether the server was known to be down when it asked: it waits for one more
             attempt and not for several.
+        is_withdrawn: Whether nobody wants it any more: no further connection is tried for it.
         waits: Whether it stands in line.
     """
 
-    __slots__ = ("do", "error", "failures", "is_resigned", "slot", "waits")
+    __slots__ = (
+        "do",
+        "error",
+        "failures",
+        "is_due",
+        "is_paced",
+        "is_resigned",
+        "is_withdrawn",
+        "slot",
+        "waits",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_paced: bool = True) -> None:
         super().__init__()
+        self.is_paced = is_paced
+        self.is_due = False
+        self.is_withdrawn = False
         self.slot: Slot | None = None
         self.do = Do.USE
         self.error: Exception | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ehlo.phase import Phase
-from ehlo.pool.events import Authenticated, Connected, Encrypted
+from ehlo.pool.events import Authenticated, Connected, Encrypted, PassedOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,15 @@ class Stopwatch:
         self._clock = clock
         self._tell = tell
         self._begun = clock()
+
+    def passed_over(self, server: str, error: SMTPError) -> None:
+        """Tell of a server that could not be had.
+
+        Args:
+            server: Which.
+            error: Why not.
+        """
+        self._tell(PassedOver(self._number, self._clock() - self._begun, server, error))
 
     def watch(
         self, server: str, connection: Connection, dialogue: Dialogue[None]

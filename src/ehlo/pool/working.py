@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ehlo.dialogues import Batch
-from ehlo.errors import ConnectionLost, RemoteProtocolError
+from ehlo.errors import ConnectionLost, RemoteProtocolError, Timeout
 from ehlo.policies import Pipelining
 from ehlo.pool.dispatch import Next, Worker
 from ehlo.pool.jobs import why_not_again
@@ -35,13 +35,17 @@ class Feed:
     Args:
         dispatch: Where they come from.
         worker: The worker.
-        slot: Its connection.
+        lease: Its claim on a connection.
+        slot: The connection.
         turn: How many messages it may send although others wait.
     """
 
-    def __init__(self, dispatch: Dispatch[Any], worker: Worker, slot: Slot, turn: int) -> None:
+    def __init__(
+        self, dispatch: Dispatch[Any], worker: Worker, lease: Lease, slot: Slot, turn: int
+    ) -> None:
         self._dispatch = dispatch
         self._worker = worker
+        self._lease = lease
         self._slot = slot
         self._turn = turn
         self._given: dict[int, Piece] = {}
@@ -62,8 +66,9 @@ class Feed:
             piece = self._dispatch.pop(self._worker) if self._may_go_on() else None
             if piece is None:
                 raise StopIteration
-            if pool.pace.is_limited:
-                pool.pace.reserve(pool.clock())
+            if not self._lease.is_due:
+                pool.pace.begin(pool.clock())
+            self._lease.is_due = False
         self._turn -= 1
         self._given[piece.index] = piece
         piece.begin(self._slot, pool.pipelining)
@@ -75,7 +80,7 @@ class Feed:
             return False
         if self._turn <= 0 and pool.is_wanted:
             return False
-        return not pool.pace.is_limited or pool.pace.is_due(pool.clock())
+        return self._lease.is_due or pool.pace.is_due(pool.clock())
 
     def tell(self, result: Result) -> None:
         """Take what a batch says of a message; have it sent again if that may be.
@@ -135,6 +140,7 @@ def work(dispatch: Dispatch[Any], lease: Lease, total: float | None, depth: int)
         Nothing; results go to the dispatch, and so do errors.
     """
     worker, pool = Worker(), dispatch.way.pool
+    pool.falls_asleep(worker)
     try:
         while (do := dispatch.rest(worker))[0] is not Next.LEAVE:
             if do[0] is Next.REST:
@@ -151,6 +157,7 @@ def work(dispatch: Dispatch[Any], lease: Lease, total: float | None, depth: int)
         raise
     finally:
         pool.give_back(lease)
+        pool.got_up(worker)
         dispatch.leave(worker)
 
 
@@ -166,7 +173,11 @@ def _slot_for(dispatch: Dispatch[Any], lease: Lease, total: float | None) -> Pla
             end = None if total is None else pool.clock() + total
             slot = yield from obtained(dispatch.way, lease, end)
     except Exception as error:  # noqa: BLE001 - a function for tokens may raise anything
-        dispatch.fail(error, lease.failures)
+        # One that is not needed any more is no failure; and where others of the same batch get on,
+        # it is none that nothing was free for this one.
+        is_crowded = isinstance(error, Timeout) and not lease.failures and dispatch.busy
+        if not (dispatch.is_stopped or is_crowded):
+            dispatch.fail(error, lease.failures)
         return None
     return slot
 
@@ -177,7 +188,7 @@ def _send_some(
     """Send messages over one connection, for as long as it and others let us."""
     pool = dispatch.way.pool
     level = pool.pipelining
-    feed = Feed(dispatch, worker, slot, depth if level is Pipelining.CONTINUOUS else 1)
+    feed = Feed(dispatch, worker, lease, slot, depth if level is Pipelining.CONTINUOUS else 1)
     batch = Batch(
         slot.live,
         feed,
@@ -186,6 +197,8 @@ def _send_some(
         depth=depth,
         source_is_quick=True,
     )
+    with pool.guard:
+        dispatch.busy += 1
     try:
         # Of a connection that is lost each message that was taken has got its result.
         with suppress(ConnectionLost, RemoteProtocolError):
@@ -193,6 +206,9 @@ def _send_some(
     except BaseException as error:
         feed.break_off(error)
         raise
+    finally:
+        with pool.guard:
+            dispatch.busy -= 1
     if batch.pipelining is not level:
         pool.pipelining = batch.pipelining  # the server does not bear more
     pool.give_back(lease, feed.why)

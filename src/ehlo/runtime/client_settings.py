@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ehlo.errors import InvalidInput, SMTPError
 from ehlo.options import ClientOptions
+from ehlo.policies import Hello
 from ehlo.pool.options import PoolOptions
 from ehlo.pool.stopwatch import Stopwatch
 from ehlo.runtime.options import Settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ehlo.pool.retrying import RetryPolicy
     from ehlo.pool.slots import Slot
 
-__all__ = ["ClientSettings", "Listener"]
+__all__ = ["ClientSettings", "Listener", "require_function"]
 
 _logger = logging.getLogger("ehlo")
 _POOL: Final = frozenset(field.name for field in fields(PoolOptions))
@@ -69,8 +70,36 @@ class Listener:
             return
         try:
             self._hook(event)
-        except Exception as error:  # noqa: BLE001 - see the docstring
-            _logger.error("on_event raised %r", type(error), exc_info=False)  # noqa: TRY400
+        except Exception:
+            _logger.exception("on_event raised an exception")
+
+
+def _require_policy(policy: object) -> None:
+    """Refuse what cannot be asked for delays."""
+    delay = getattr(policy, "delay", None)
+    if isinstance(policy, type):
+        raise TypeError(f"retry_policy= is an object, and {policy.__name__} is a class: call it")
+    if not callable(delay):
+        raise TypeError(f"retry_policy= has a method delay, unlike {type(policy).__name__}")
+    require_function("retry_policy.delay", delay)
+
+
+def require_function(name: str, given: object) -> None:
+    """Refuse what cannot be called, or would have to be awaited.
+
+    Args:
+        name: Of the argument, for the error.
+        given: Its value.
+
+    Raises:
+        TypeError: It is refused.
+    """
+    from inspect import iscoroutinefunction  # noqa: PLC0415 - heavy, and few need it
+
+    if not callable(given):
+        raise TypeError(f"{name}= is a function, not {type(given).__name__}")
+    if iscoroutinefunction(given):
+        raise TypeError(f"{name}= is a plain function: nobody would await what {given!r} returns")
 
 
 def _described(event: ClientEvent) -> str:
@@ -118,15 +147,18 @@ class ClientSettings:
         own = {name: given.pop(name) for name in _POOL | _OWN if name in given}
         session = Settings.of(server, cast("ConnectOptions", options), ClientOptions)
         del given, options  # they may hold a secret, and tracebacks show local variables
+        if session.hello is Hello.NONE:
+            msg = "hello='none' is for sessions by hand: a client's have to be ready for mail"
+            raise InvalidInput(msg)
         if session.route.sock is not None:
             msg = "sock= is one connection, and a client makes its own; connector= can say how"
             raise InvalidInput(msg)
         policy: RetryPolicy | None = own.pop("retry_policy", None)
         hook: Observer | None = own.pop("on_event", None)
-        if policy is not None and not callable(getattr(policy, "delay", None)):
-            raise TypeError(f"retry_policy= has a method delay, unlike {type(policy).__name__}")
-        if hook is not None and not callable(hook):
-            raise TypeError(f"on_event= is a function, not {type(hook).__name__}")
+        if policy is not None:
+            _require_policy(policy)
+        if hook is not None:
+            require_function("on_event", hook)
         return cls(session=session, pool=PoolOptions(**own), policy=policy, listener=Listener(hook))
 
     def watched(self, slot: Slot, clock: Callable[[], float]) -> Settings:
@@ -141,4 +173,5 @@ class ClientSettings:
         """
         if not self.listener.listens:
             return self.session
-        return self.session.watched(Stopwatch(slot.number, clock, self.listener).watch)
+        stopwatch = Stopwatch(slot.number, clock, self.listener)
+        return self.session.watched(stopwatch.watch, stopwatch.passed_over)

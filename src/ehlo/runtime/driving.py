@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ehlo.commands import Verb
 from ehlo.errors import ConnectFailed, ConnectionLost, LocalProtocolError, SMTPError, Timeout
 from ehlo.phase import Phase
 from ehlo.proxy import Hop
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ehlo.endpoint import Endpoint
+    from ehlo.protocol import Connection
     from ehlo.proxy import Proxy
     from ehlo.runtime.link import Link
 
@@ -174,19 +176,23 @@ def timed_out(phase: Phase, seconds: float) -> Timeout:
     Returns:
         The error.
     """
-    return Timeout(f"no answer within {seconds:g} seconds while {phase.phrase}", phase=phase)
+    return Timeout(f"no answer within {seconds:.3g} seconds while {phase.phrase}", phase=phase)
 
 
-def told(trouble: SMTPError, phase: Phase) -> SMTPError:
-    """Add the phase to an error that comes from below, where phases are not known.
+def told(trouble: SMTPError, phase: Phase, connection: Connection) -> SMTPError:
+    """Add phase and command to an error that comes from below, where they are not known.
 
     Args:
         trouble: The error.
         phase: What was going on.
+        connection: The Connection, which knows what is to be answered.
 
     Returns:
         The same error.
     """
     if trouble.phase is None:
         trouble.phase = phase
+    awaited = connection.awaited
+    if trouble.command is None and awaited is not None and awaited.verb is not Verb.GREETING:
+        trouble.command = awaited.shown
     return trouble

@@ -32,6 +32,7 @@ class Failover:
     def __init__(self, settings: Settings) -> None:
         self._left = deque((settings, *settings.alternatives))
         self._current = settings
+        self._on_passed_over = settings.on_passed_over
         self._failed: list[tuple[str, SMTPError]] = []
 
     def next(self) -> Settings:
@@ -52,7 +53,9 @@ class Failover:
         for where, earlier in self._failed:
             error.add_note(f"before that, {where}: {earlier}")
         if self._left and error.temporary and error.phase in _PHASES:
+            server = str(self._current.endpoint)
             # Without its traceback, which would keep alive all that was in use there.
-            self._failed.append((str(self._current.endpoint), error.with_traceback(None)))
+            self._failed.append((server, error.with_traceback(None)))
+            self._on_passed_over(server, error)
             return False
         return True

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ehlo.dialogues import Dialogue
     from ehlo.endpoint import Endpoint, Found
+    from ehlo.errors import SMTPError
     from ehlo.message import Sendable
     from ehlo.options import Progress
     from ehlo.proxy_header import ProxyHeader
@@ -49,6 +50,14 @@ __all__ = ["Settings"]
 
 Watch: TypeAlias = "Callable[[str, Connection, Dialogue[None]], Dialogue[None]]"
 """Is given the server, a Connection, and what opens a session there; runs it, and may look on."""
+
+
+PassedOver: TypeAlias = "Callable[[str, SMTPError], None]"
+"""Is told of a server that could not be had, when the next one is about to be tried."""
+
+
+def _unheard(_server: str, _error: SMTPError) -> None:
+    pass
 
 
 def _unwatched(_server: str, _connection: Connection, dialogue: Dialogue[None]) -> Dialogue[None]:
@@ -76,6 +85,7 @@ class Settings:
         route: The way to the server.
         alternatives: The settings of the servers to try where this one cannot be had.
         watch: See `Watch`.
+        on_passed_over: See `PassedOver`.
     """
 
     endpoint: Endpoint
@@ -94,6 +104,7 @@ class Settings:
     route: Route = field(default_factory=Route)
     alternatives: tuple[Settings, ...] = ()
     watch: Watch = _unwatched
+    on_passed_over: PassedOver = _unheard
 
     def __post_init__(self) -> None:
         """Refuse what cannot be had together.
@@ -174,29 +185,30 @@ class Settings:
             tls=endpoint.tls if tls is None else chosen(Tls, tls),
             credentials=_from_url(endpoint) if credentials is None else credentials,
             cleartext=Cleartext.ALLOW_CREDENTIALS if stays_here else cleartext,
-            timeouts=options.get("timeouts") or Timeouts(),
+            timeouts=_timeouts(options.get("timeouts")),
             name=name,
             hello=chosen(Hello, options.get("hello", Hello.EHLO)),
             pipelining=chosen(Pipelining, options.get("pipelining", Pipelining.TRANSACTION)),
             without=_keywords(options.get("without", ())),
             proxy_header=options.get("proxy_header"),
-            transcript=options.get("transcript"),
+            transcript=_transcript(options.get("transcript")),
             make_context=make_context,
             server_hostname=_hostname(options.get("server_hostname")) or endpoint.host,
             route=route,
         )
 
-    def watched(self, watch: Watch) -> Settings:
+    def watched(self, watch: Watch, on_passed_over: PassedOver = _unheard) -> Settings:
         """Return the same settings, with somebody who looks on when the session is opened.
 
         Args:
             watch: See `Watch`; the same for all servers.
+            on_passed_over: See `PassedOver`.
 
         Returns:
             The settings of the first server, which know those of the others.
         """
         others = tuple(other.watched(watch) for other in self.alternatives)
-        return replace(self, watch=watch, alternatives=others)
+        return replace(self, watch=watch, on_passed_over=on_passed_over, alternatives=others)
 
     def link(self, clock: Callable[[], float]) -> Link:
         """Return a new Connection and its link.
@@ -282,6 +294,8 @@ class Settings:
         Raises:
             InvalidInput: The message cannot be sent as it is.
         """
+        if envelope is not None and not isinstance(envelope, Envelope):
+            raise TypeError(f"envelope= is an ehlo.Envelope, not {type(envelope).__name__}")
         return Transaction.of(
             message,
             envelope,
@@ -321,7 +335,13 @@ class Settings:
 def _is_pair(
     item: Sendable | tuple[Sendable, Envelope],
 ) -> TypeIs[tuple[Sendable, Envelope]]:
-    return isinstance(item, tuple) and len(item) == _PAIR and isinstance(item[1], Envelope)
+    if not (isinstance(item, tuple) and len(item) == _PAIR):
+        return False
+    if item[1] is None or isinstance(item[1], Envelope):  # type: ignore[redundant-expr]
+        return True
+    if isinstance(item[1], bytes | bytearray | memoryview):  # pieces of content
+        return False
+    raise TypeError(f"the second of a pair is an ehlo.Envelope, not {type(item[1]).__name__}")
 
 
 _PAIR: Final = 2
@@ -345,9 +365,27 @@ def _hostname(name: str | None) -> str:
 def _refuse_unknown(options: ConnectOptions, known: type[ConnectOptions]) -> None:
     for name in options:
         if name not in known.__annotations__:
-            names = ", ".join(sorted(known.__annotations__))
-            msg = f"there is no option {name!r}; there are {names}"
-            raise TypeError(msg)
+            from difflib import get_close_matches  # noqa: PLC0415 - heavy, and for this alone
+
+            names = sorted(known.__annotations__)
+            close = " or ".join(map(repr, get_close_matches(name, names)))
+            meant = f" (did you mean {close}?)" if close else ""
+            raise TypeError(f"there is no option {name!r}{meant}; there are {', '.join(names)}")
+
+
+def _timeouts(given: object) -> Timeouts:
+    if given is None:
+        return Timeouts()
+    if not isinstance(given, Timeouts):
+        kind = type(given).__name__
+        raise TypeError(f"timeouts= is such as ehlo.Timeouts(total=30), in seconds, not {kind}")
+    return given
+
+
+def _transcript(given: Transcript | None) -> Transcript | None:
+    if given is not None and not hasattr(given, "clock"):  # by what is used: it need not be loaded
+        raise TypeError(f"transcript= is an ehlo.Transcript, not {type(given).__name__}")
+    return given
 
 
 def _from_url(endpoint: Endpoint) -> CredentialsLike | None:

@@ -358,7 +358,7 @@ def test_a_feed_is_an_iterator() -> None:
     many = Many(world, 0)
     user = world.user(lambda lease: borrow(world.way, lease, None, check=False))
     world.run(user)
-    feed = Feed(many.dispatch, Worker(), user.result, 1)
+    feed = Feed(many.dispatch, Worker(), user.lease, user.result, 1)
     assert iter(feed) is feed
     assert list(feed) == []
 

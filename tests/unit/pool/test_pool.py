@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from typing_extensions import override
 
-from ehlo.commands import Verb
+from ehlo.address import Address
+from ehlo.commands import Ehlo, Mail, Verb
 from ehlo.content import SEVEN_BIT, Formed, Octets, Stream
+from ehlo.dialogues import perform
 from ehlo.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -23,17 +25,20 @@ from ehlo.errors import (
     Timeout,
 )
 from ehlo.phase import Outcome, Phase
-from ehlo.pool.events import Discarded, Opened, OpeningFailed, Retrying, Sent, Why
-from ehlo.pool.jobs import Job
+from ehlo.pool.events import Discarded, Failed, Opened, OpeningFailed, Retrying, Sent, Why
+from ehlo.pool.jobs import Job, Way
 from ehlo.pool.options import PoolOptions
-from ehlo.pool.plans import Open, Run, Wait, borrow, send
+from ehlo.pool.plans import Loan, Open, Plan, Run, Wait, borrow, send
+from ehlo.pool.retrying import Backoff
 from ehlo.pool.slots import Lease, Slot
 from ehlo.receipt import Receipt
 from ehlo.reply import Reply
-from ehlo.testing import Close, InTurn, TakeEffect, Usual
+from ehlo.testing import Close, InTurn, TakeEffect, Usual, converse
 from support.cancelling import interrupted_at
 from support.rooms import room, stream, to
 from support.worlds import User, World
+
+MAIL: Final = Mail(Address("ada@example.org"))
 
 
 def refused(code: int = 421) -> GreetingRefused:
@@ -50,7 +55,12 @@ def dying(verb: Any) -> Any:
 
 def borrower(world: World, **options: Any) -> User:
     options.setdefault("check", False)
-    return world.user(lambda lease: borrow(world.way, lease, None, **options))
+    make = partial(_borrow, world.way, options)
+    return world.user(make, is_paced=False)
+
+
+def _borrow(way: Way, options: dict[str, Any], lease: Lease) -> Plan[Slot]:
+    return borrow(way, lease, None, **options)
 
 
 # -- Order ---------------------------------------------------------------------------------------
@@ -259,19 +269,41 @@ def test_where_one_was_found_dead_the_others_are_asked() -> None:
     assert world.opened == 3
 
 
+def test_silence_is_waited_for_once() -> None:
+    """What was idle for as long would keep silent as well."""
+    world = World(max_connections=3, check_after=10)
+    users = [borrower(world) for _ in range(3)]
+    world.run(*users)
+    for user in users:
+        world.pool.give_back(user.lease)
+    world.now += 20
+    world.run(fresh := borrower(world))
+    assert isinstance(fresh.result, Slot)
+    world.pool.give_back(fresh.lease)
+    world.now += 20
+    user = world.sender()
+    assert isinstance(user.errand, Run)
+    world.now += 5
+    user.resume(error=Timeout("no answer", phase=Phase.COMMAND))
+    world.run(user)
+    assert isinstance(user.result, Receipt)
+    assert [event.why for event in world.of(Discarded)] == [Why.NO_ANSWER] * 3
+    assert world.opened == 4
+
+
 # -- A server that refuses connections -----------------------------------------------------------
 
 
 def test_after_a_failure_nobody_tries_for_a_while_and_then_one_alone() -> None:
     world = World(max_connections=5, retries=3, backoff=1)
-    world.rooms = [lost(), lost(), lost(), lost(), lost()]
+    world.rooms = [lost()]
     users = [world.sender() for _ in range(5)]
     world.run(*users)
-    assert world.opened == 5
+    assert world.opened == 1
     assert all(isinstance(user.errand, Wait) for user in users)
     world.now += 0.9
     world.run(*users)
-    assert world.opened == 5
+    assert world.opened == 1
     world.now += 0.1
     for user in users * 2:
         if not isinstance(user.errand, Open):
@@ -302,6 +334,87 @@ def test_the_pause_may_be_over_before_anybody_has_looked_at_the_clock() -> None:
     assert world.opened == 3
 
 
+def test_the_first_connection_is_opened_alone() -> None:
+    """With a wrong password all of them would be refused, and accounts are locked that way."""
+    world = World(max_connections=4)
+    users = [borrower(world) for _ in range(4)]
+    assert sum(isinstance(user.errand, Open) for user in users) == 1
+    users[0].step()
+    for user in users:
+        while isinstance(user.errand, Wait) and user.step():
+            pass
+    assert sum(isinstance(user.errand, Open) for user in users) == 3
+
+
+def test_who_comes_while_the_server_is_known_to_be_down_waits_for_one_attempt() -> None:
+    world = World(max_connections=1, retries=2, backoff=1)
+    world.rooms = [lost() for _ in range(9)]
+    first = world.sender()
+    while not first.is_done:
+        world.run(first)
+        world.now += 1
+    assert world.opened == 3
+    second = world.sender()
+    world.run(second)
+    assert isinstance(second.errand, Wait)
+    world.now += 4
+    world.run(second)
+    assert isinstance(second.error, ConnectFailed)
+    assert world.opened == 4
+    world.rooms.clear()
+    world.now += 10
+    third = world.sender()
+    world.run(third)
+    assert isinstance(third.result, Receipt)
+
+
+def test_what_one_user_has_no_time_for_says_nothing_to_others() -> None:
+    world = World(max_connections=1, retries=0, backoff=1)
+    hurried, other = world.sender(end=world.now + 1), world.sender()
+    assert isinstance(hurried.errand, Open)
+    world.now += 1
+    hurried.resume(error=Timeout("no answer", phase=Phase.GREETING))
+    assert isinstance(hurried.error, Timeout)
+    world.run(other)
+    assert isinstance(other.result, Receipt)
+    assert world.pool.stats().refused == 0
+
+
+def test_a_final_refusal_ends_opening_while_there_are_others() -> None:
+    world = World(max_connections=3, retries=2, backoff=1)
+    world.run(holder := borrower(world))
+    world.rooms = [refused(554)]
+    waiting = world.sender()
+    for _ in range(20):
+        world.run(waiting)
+        world.now += 10
+    assert isinstance(waiting.errand, Wait)
+    assert world.opened == 2
+    world.pool.give_back(holder.lease)
+    world.run(waiting)
+    assert isinstance(waiting.result, Receipt)
+    world.run(holder := borrower(world))
+    world.rooms = [refused(554), refused(554)]
+    waiting = world.sender()
+    world.run(waiting)
+    assert isinstance(waiting.errand, Wait)
+    world.pool.give_back(holder.lease, Why.LOST)  # the last hope
+    world.run(waiting)
+    assert isinstance(waiting.error, GreetingRefused)
+
+
+def test_who_is_not_needed_any_more_tries_no_further_connection() -> None:
+    world = World(max_connections=2, retries=9, backoff=1)
+    world.run(borrower(world))
+    world.rooms = [lost() for _ in range(9)]
+    opening = world.sender()
+    assert isinstance(opening.errand, Open)
+    world.pool.withdraw(opening.lease)
+    world.run(opening)
+    assert isinstance(opening.error, ConnectFailed)
+    assert world.opened == 2
+
+
 def test_the_pause_doubles_up_to_a_bound() -> None:
     options = PoolOptions(backoff=0.5)
     assert [options.pause(n) for n in (1, 2, 3, 5, 6, 7, 5000)] == [0.5, 1, 2, 8, 10, 10, 10]
@@ -315,10 +428,10 @@ def test_a_server_that_is_down_fails_all_who_wait_together() -> None:
         world.run(*users)
         world.now += 1
     assert all(isinstance(user.error, ConnectFailed) for user in users)
-    assert world.opened == 4  # two at once, and then one by one
+    assert world.opened == 3
     assert len({id(user.error) for user in users}) == 50
     assert {len(user.error.failed_attempts) for user in users} == {2}  # type: ignore[union-attr]
-    assert len(world.of(OpeningFailed)) == 4
+    assert len(world.of(OpeningFailed)) == 3
     assert world.pool.stats().failed == 50
 
 
@@ -354,7 +467,8 @@ def test_who_has_a_connection_serves_the_others() -> None:
 
 
 def test_while_another_is_connecting_there_is_hope() -> None:
-    world = World(max_connections=2, retries=0, backoff=1)
+    world = World(max_connections=2, retries=0, backoff=1, max_messages=1)
+    world.run(world.sender())  # the first connection is opened alone
     first, second = world.sender(), world.sender()
     world.rooms = [refused(), room("PIPELINING")]
     first.step()
@@ -442,7 +556,38 @@ def test_so_many_a_second() -> None:
     assert all(isinstance(user.result, Receipt) for user in users)
     late = world.sender(end=world.now + 0.2)
     world.run(late)
+    world.now += 0.2
+    world.run(late)
     assert isinstance(late.error, Timeout)
+    assert "within the rate" in str(late.error)
+    world.now += 0.3
+    world.run(next_one := world.sender())  # who gave up has used no turn
+    assert next_one.is_done
+
+
+def test_who_waits_for_the_rate_holds_no_connection() -> None:
+    world = World(rate=1, max_connections=1)
+    first, second, third = (world.sender() for _ in range(3))
+    world.run(first, second, third)
+    assert first.is_done
+    assert world.pool.stats().idle == 1
+    other = borrower(world)  # has no message, and so need not wait
+    world.run(other)
+    assert other.is_done
+    world.pool.give_back(other.lease)
+    world.now += 1
+    world.run(second, third)
+    assert second.is_done
+    assert not third.is_done
+    other = borrower(world)
+    world.now += 1
+    world.run(third)
+    assert isinstance(third.errand, Wait)  # somebody has the connection
+    late = borrower(world)
+    world.pool.give_back(other.lease)
+    world.run(third, late)
+    assert isinstance(third.result, Receipt)
+    assert late.is_done
 
 
 # -- What is tried again -------------------------------------------------------------------------
@@ -652,7 +797,7 @@ def test_what_is_given_back_twice_is_there_once() -> None:
 
 
 def test_one_closes_what_leaves() -> None:
-    pool, slot = World().pool, Slot(1, 1)
+    pool, slot = World().pool, Slot(1, 1, 0.0)
     assert pool.claim(slot, "me")
     assert pool.claim(slot, "me")
     assert not pool.claim(slot, "you")
@@ -666,6 +811,108 @@ def test_who_need_not_wait_any_more() -> None:
     world.pool.withdraw(waiting.lease)
     world.run(waiting)
     assert isinstance(waiting.error, LocalProtocolError)
+
+
+# -- Who is interrupted, closed, or has a policy that is wrong ------------------------------------
+
+
+def test_a_message_that_was_interrupted_is_told() -> None:
+    """Whoever cancels gets no error of ours, so the hook and the numbers are all there is."""
+    world = World(max_connections=1)
+    user = world.sender()
+    user.step()
+    assert isinstance(user.errand, Run)
+    user.cancel()
+    [event] = world.of(Failed)
+    assert event.error.outcome is Outcome.NOT_SENT
+    assert world.pool.stats().failed == 1
+
+    begun = world.sender()
+    while not isinstance(begun.errand, Run):
+        begun.step()
+    assert begun.lease.slot is not None
+    begun.lease.slot.live.send(MAIL)
+    begun.cancel()
+    event = world.of(Failed)[-1]
+    assert isinstance(event.error, DeliveryUnknown)
+    assert world.pool.stats().unknown == 1
+    assert any("under way" in note for note in begun.error.__notes__)  # type: ignore[union-attr]
+
+
+def test_who_waits_for_a_policy_is_woken_when_the_client_is_closed() -> None:
+    world = World(max_connections=1, policy=Backoff(first=60))
+    world.rooms = [room("PIPELINING", answers={"MAIL": Reply.of(450, "4.7.1 Later")})]
+    user = world.sender()
+    world.run(user)
+    assert isinstance(user.errand, Wait)
+    world.pool.close()
+    world.run(user)
+    assert isinstance(user.error, LocalProtocolError)
+    assert [error.phase for error in user.error.failed_attempts] == [Phase.MAIL]
+
+
+class Wrong:
+    """A retry policy that is wrong."""
+
+    def __init__(self, returned: Any) -> None:
+        self._returned = returned
+
+    def delay(self, error: Any, attempt: int) -> Any:
+        del error, attempt
+        if isinstance(self._returned, Exception):
+            raise self._returned
+        return self._returned
+
+
+@pytest.mark.parametrize(
+    "returned", [ValueError("boom"), "soon", -1, float("nan"), float("inf"), True, object()]
+)
+def test_a_policy_that_is_wrong_gives_up(returned: Any) -> None:
+    world = World(max_connections=1, policy=Wrong(returned))
+    world.rooms = [room("PIPELINING", answers={"MAIL": Reply.of(450, "4.7.1 Later")})]
+    user = world.sender()
+    world.run(user)
+    assert isinstance(user.error, SenderRefused)
+    assert any("retry policy" in note for note in user.error.__notes__)
+
+
+def test_a_hook_is_told_when_the_connection_is_free_again() -> None:
+    free: list[int] = []
+
+    class Looking(World):
+        @override
+        def __call__(self, event: Any) -> None:
+            super().__call__(event)
+            if isinstance(event, Sent | Failed):
+                free.append(self.pool.stats().idle)
+
+    world = Looking(max_connections=1)
+    answers: dict[str, Any] = {"RCPT": InTurn(Usual(), Reply.of(550, "5.1.1 No"))}
+    world.rooms = [room("PIPELINING", answers=answers)]
+    users = [world.sender(), world.sender()]
+    world.run(*users)
+    assert len(free) == 2
+    assert free[-1] == 1
+
+
+@pytest.mark.parametrize("changed", ["nobody", "EHLO", "AUTH", "MAIL"])
+def test_a_loan(changed: str) -> None:
+    """Whoever has introduced himself anew leaves nothing of that to others."""
+    world = World(max_connections=1)
+    world.run(user := borrower(world))
+    loan = Loan(user.lease, user.result)
+    connection, server = user.result.carrier
+    if changed == "EHLO":
+        converse(perform(connection, Ehlo("me.example.org")), connection, server)
+    elif changed == "AUTH":
+        connection.authenticated = True
+    elif changed == "MAIL":
+        converse(perform(connection, MAIL), connection, server)
+    loan.end(world.pool)
+    loan.end(world.pool)
+    whys = [departure.why for departure in world.pool.departures()]
+    expected = {"nobody": [], "EHLO": [Why.CHANGED], "AUTH": [Why.CHANGED]}
+    assert whys == expected.get(changed, [Why.INTERRUPTED])
 
 
 # -- Ctrl-C --------------------------------------------------------------------------------------

@@ -138,10 +138,14 @@ def test_attempts_survive_a_pickle() -> None:
 def test_pace() -> None:
     pace = Pace(4)
     assert pace.is_limited
-    assert [pace.reserve(10) for _ in range(3)] == [10, 10.25, 10.5]
-    assert not pace.is_due(10.7)
-    assert pace.is_due(10.75)
-    assert pace.next == 10.75
+    assert pace.is_due(10)
+    pace.begin(10)
+    assert not pace.is_due(10.2)
+    assert pace.is_due(10.25)
+    pace.begin(10.3)  # a little late
+    assert pace.next == 10.5
+    pace.begin(12)
+    assert pace.next == 12.25
     assert not Pace(None).is_limited
 
 

@@ -163,10 +163,16 @@ def test_timed_out(seconds: float, text: str) -> None:
 
 
 def test_told() -> None:
+    connection = ready()
     error = TlsFailed("no")
-    assert told(error, Phase.TLS) is error
-    assert error.phase is Phase.TLS
-    assert told(error, Phase.QUIT).phase is Phase.TLS
+    assert told(error, Phase.TLS, connection) is error
+    assert (error.phase, error.command) == (Phase.TLS, None)
+    assert told(error, Phase.QUIT, connection).phase is Phase.TLS
+    assert told(TlsFailed("no"), Phase.TLS, Connection()).command is None  # the greeting is none
+    connection.send(Noop())
+    assert told(error, Phase.TLS, connection).command == "NOOP"
+    error.command = "QUIT"
+    assert told(error, Phase.TLS, connection).command == "QUIT"
 
 
 def test_a_busy_session_goes_on() -> None:

@@ -484,8 +484,33 @@ def test_session_facts() -> None:
 
 
 def test_an_option_that_there_is_not() -> None:
-    with pytest.raises(TypeError, match="there is no option 'timeout'; there are auth, "):
+    found = r"no option 'timeout' \(did you mean 'timeouts'\?\); there are auth, "
+    with pytest.raises(TypeError, match=found):
         settings(timeout=5)
+    with pytest.raises(TypeError, match="there is no option 'xyz'; there are auth, "):
+        settings(xyz=5)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"timeouts": 30}, r"such as ehlo.Timeouts\(total=30\), in seconds, not int"),
+        ({"timeouts": {"total": 30}}, "not dict"),
+        ({"transcript": []}, "transcript= is an ehlo.Transcript, not list"),
+    ],
+)
+def test_an_option_of_another_type(option: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        settings(**option)
+
+
+def test_an_envelope_of_another_type() -> None:
+    message: Any = Message(from_="ada@example.org", to="eve@example.com")
+    wrong: Any = "bob@example.com"
+    with pytest.raises(TypeError, match=r"envelope= is an ehlo\.Envelope, not str"):
+        settings().transaction(message, wrong, "abort")
+    with pytest.raises(TypeError, match=r"the second of a pair is an ehlo\.Envelope, not str"):
+        settings().preparing("abort", lambda: 0.0)((message, wrong))
 
 
 @pytest.mark.parametrize("connect", [ehlo.blocking.connect, ehlo.asyncio.connect, settings])

@@ -433,6 +433,71 @@ def test_an_async_source_that_fails(server: Server) -> None:
     asyncio.run(main())
 
 
+def test_the_numbers_of_loops_that_are_over_are_kept(server: Server) -> None:
+    client = ehlo.asyncio.Client(server.url)
+    for number in range(1, 4):
+        asyncio.run(send(client))
+        assert client.stats().sent == client.stats().opened == number
+    assert client.stats().connections <= 1
+
+
+def test_closed_in_another_loop_than_the_one_that_has_connections(server: Server) -> None:
+    client = ehlo.asyncio.Client(server.url)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(send(client))
+        second.run(client.close())
+        with pytest.raises(ehlo.LocalProtocolError, match="closed"):
+            first.run(send(client))
+    assert verbs(server)[-1] == "QUIT"
+
+
+def test_a_child_that_was_forked_amid_a_batch(server: Server) -> None:
+    """It has none of the threads, and ends the iterator without waiting for them."""
+    code = """
+    client = ehlo.blocking.Client(URL)
+    sending = client.send_many([(CONTENT, TO_BOB)] * 20)
+    next(sending)
+    pid = os.fork()
+    if pid == 0:
+        sending.close()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert len(list(sending)) == 19
+    client.close()
+    """
+    assert run(code, server) == ""
+    assert len(server.messages) == 20
+
+
+def test_a_child_that_ends_the_loop_of_its_parent(server: Server) -> None:
+    """The generator that closes a pool with its loop is the parent's."""
+    code = """
+    client = ehlo.asyncio.Client(URL)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(client.send(CONTENT, envelope=TO_BOB))
+    pid = os.fork()
+    if pid == 0:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    loop.run_until_complete(client.send(CONTENT, envelope=TO_BOB))
+    loop.run_until_complete(client.close())
+    loop.close()
+    """
+    assert run(code, server) == ""
+    assert [message.connection for message in server.messages] == [1, 1]
+
+
+def test_a_signal_handler_may_close_the_client(server: Server) -> None:
+    """Whatever its thread was amid: its lock can be taken again."""
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    pool: Any = client._pools[os.getpid()]
+    with pool._lock:
+        client.close()
+    assert client.stats().connections == 0
+
+
 def test_uvloop(server: Server) -> None:
     """An event loop of another make closes what nobody has closed."""
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import pytest
@@ -16,7 +16,17 @@ import ehlo.asyncio
 import ehlo.blocking
 from ehlo import Outcome, Reply
 from ehlo.commands import Verb
-from ehlo.pool import Backoff, Discarded, Failed, Opened, OpeningFailed, Retrying, Sent, Why
+from ehlo.pool import (
+    Backoff,
+    Discarded,
+    Failed,
+    Opened,
+    OpeningFailed,
+    PassedOver,
+    Retrying,
+    Sent,
+    Why,
+)
 from ehlo.testing import (
     Answer,
     Close,
@@ -628,6 +638,94 @@ def test_verify(adapter: Colour) -> None:
         assert verbs(server) == ["EHLO"]
         client.verify()
         assert verbs(server) == ["EHLO", "NOOP"]
+
+
+def test_a_borrower_that_changes_it_and_fails_does_not_give_it_back(adapter: Colour) -> None:
+    """The next message would go out in his name."""
+    with Server() as server:
+        with adapter.client(server.url) as client:
+            with suppress(ZeroDivisionError), client.session() as session:
+                session.ehlo("eve.example.org")
+                _ = 1 / 0
+            client.send(content(0), envelope=TO_BOB)
+        assert server.connections == 2
+
+
+def test_a_batch_beside_borrowers(adapter: Colour) -> None:
+    """A worker that stands in line when all is done is not needed, which is no failure."""
+    with Server() as server, adapter.client(server.url, max_connections=3) as client:
+        with client.session(), client.session():
+            results = list(client.send_many(pairs(4)))
+        assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 4
+
+
+def test_who_sends_does_not_wait_for_the_answer_to_quit(adapter: Colour) -> None:
+    timeouts = ehlo.Timeouts(quit=0.05, total=20)
+    with Server(ServerOptions(answers={"QUIT": Silence()})) as server:
+        with adapter.client(server.url, max_messages=1, timeouts=timeouts) as client:
+            for number in range(3):
+                client.send(content(number), envelope=TO_BOB)
+        assert numbers(server) == [0, 1, 2]
+
+
+def test_a_server_that_is_passed_over_is_told(adapter: Colour) -> None:
+    watch = Watch()
+    with Server(ServerOptions(answers={Verb.GREETING: GOING})) as full, Server() as server:
+        with adapter.client([full.url, server.url], on_event=watch) as client:
+            client.send(content(0), envelope=TO_BOB)
+    [event] = watch.of(PassedOver)
+    assert event.server == f"127.0.0.1:{full.port}"
+    assert isinstance(event.error, ehlo.GreetingRefused)
+
+
+def test_progress_that_raises_breaks_nothing_off(adapter: Colour) -> None:
+    def progress(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with Server() as server, adapter.client(server.url) as client:
+        with pytest.raises(ZeroDivisionError):
+            list(client.send_many(pairs(6), progress=progress))
+        stats = client.stats()
+        assert stats.unknown == 0
+        assert stats.sent == len(server.messages)
+
+
+async def nobody_awaits(*_: object) -> None:
+    """A function that is not for hooks."""
+
+
+class Coroutine:
+    """A policy that is none."""
+
+    async def delay(self, error: Exception, attempt: int) -> float | None:
+        """Return nothing that anybody awaits."""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"retry_policy": Backoff}, "Backoff is a class: call it"),
+        ({"retry_policy": Coroutine()}, "nobody would await"),
+        ({"on_event": nobody_awaits}, "nobody would await"),
+        ({"on_event": 3}, "on_event= is a function, not int"),
+    ],
+)
+def test_hooks_that_are_none(adapter: Colour, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words), adapter.client("smtp://127.0.0.1", **options):
+        pass
+
+
+@pytest.mark.parametrize("progress", [3, nobody_awaits])
+def test_progress_that_is_none(adapter: Colour, progress: Any) -> None:
+    with adapter.client("smtp://127.0.0.1") as client:
+        with pytest.raises(TypeError, match="progress= is a "):
+            list(client.send_many([], progress=progress))
+
+
+def test_a_session_by_hand_is_none_for_a_client(adapter: Colour) -> None:
+    with pytest.raises(ehlo.InvalidInput, match="ready for mail"):
+        with adapter.client("smtp://127.0.0.1", hello="none"):
+            pass
 
 
 # -- Many messages -------------------------------------------------------------------------------

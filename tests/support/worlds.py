@@ -100,7 +100,7 @@ class User:
             while not batch.is_done:
                 for result in converse(batch.step(), connection, server).result:
                     errand.tell(result)
-        except SMTPError as error:
+        except (SMTPError, SystemExit) as error:
             self.resume(error=error)
         else:
             self.resume()

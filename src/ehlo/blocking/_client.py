@@ -290,9 +290,8 @@ class Client:
         here = self._pools.get(pid)
         if here is not None:
             return here
-        for other, pool in list(self._pools.items()):
-            if other != pid:
-                pool.forget()
+        for parent in set(self._pools) - {pid}:
+            self._pools[parent].forget()
         # Of two threads that come here at once one finds what the other has made.
         here = self._pools.setdefault(pid, ProcessPool(self._settings))
         if self._is_closed:

@@ -7,15 +7,17 @@ from functools import partial
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from ehlo.dialogues import Transaction
-from ehlo.errors import ConnectFailed, DeliveryUnknown, InvalidInput
+from ehlo.errors import ConnectFailed, DeliveryUnknown, InvalidInput, LocalProtocolError
 from ehlo.phase import Outcome, Phase
 from ehlo.policies import Pipelining
 from ehlo.pool.dispatch import Dispatch, Next, Order, Worker, read_order
-from ehlo.pool.events import Discarded, Failed, Why
+from ehlo.pool.events import Discarded, Failed, Retrying, Why
 from ehlo.pool.jobs import Way
 from ehlo.pool.plans import RunBatch, Wait, borrow
+from ehlo.pool.retrying import Backoff
 from ehlo.pool.working import Feed, work
 from ehlo.receipt import Result
 from ehlo.reply import Reply
@@ -205,6 +207,106 @@ def test_where_none_can_be_had_all_that_was_taken_has_failed() -> None:
     assert many.outcomes == [Outcome.NOT_SENT]
     assert isinstance(many.error, ConnectFailed)
     assert len(world.of(Failed)) == 1
+
+
+def test_what_failed_before_is_told_where_none_can_be_had() -> None:
+    world = World(max_connections=1, retries=2, backoff=1)
+    world.rooms = [ConnectFailed(f"nobody {n}", phase=Phase.CONNECT) for n in range(3)]
+    many = Many(world, 1)
+    while many.run().error is None:
+        world.now += 1
+    assert isinstance(many.error, ConnectFailed)
+    for error in (many.error, many.results[0].error):
+        assert error is not None
+        assert [str(it) for it in error.failed_attempts] == ["nobody 0", "nobody 1"]
+
+
+def test_where_others_get_on_it_is_no_failure_that_nothing_is_free() -> None:
+    world = World(max_connections=2)
+    holder = world.user(lambda lease: borrow(world.way, lease, None, check=False))
+    world.run(holder)
+    many = Many(world, 9, total=5)
+    while len(many.users) < 2:
+        many.step()
+    busy, crowded = many.users
+    while not isinstance(busy.errand, RunBatch):
+        busy.step()
+    while not isinstance(crowded.errand, Wait):
+        crowded.step()
+    world.now += 6
+    crowded.step()
+    assert not crowded.is_done
+    assert many.run().outcomes == [Outcome.ACCEPTED] * 9
+    assert many.error is None
+
+
+def test_a_batch_and_a_sender_share_the_rate() -> None:
+    world = World(max_connections=2, rate=1)
+    many = Many(world, 5)
+    senders = [world.sender() for _ in range(5)]
+    for _ in range(10):
+        many.run()
+        world.run(*senders)
+        many.run()
+        world.now += 1
+    done = len(many.results), sum(sender.is_done for sender in senders)
+    assert sum(done) == 10
+    for _ in range(2):
+        many.run()
+        world.now += 1
+    assert many.dispatch.is_done
+
+
+def test_those_that_wait_for_a_policy_do_not_hold_up_the_others() -> None:
+    world = World(max_connections=1, policy=Backoff(first=60))
+    later = Reply.of(450, "4.7.1 Later")
+    world.rooms = [room("PIPELINING", answers={"MAIL": InTurn(*[later] * 8, Usual())})]
+    many = Many(world, 60, order=Order.COMPLETION).run()
+    assert len(many.results) == 52
+    world.now += 60
+    assert many.run().outcomes == [Outcome.ACCEPTED] * 60
+
+
+def test_what_waits_for_a_policy_when_the_client_is_closed() -> None:
+    world = World(max_connections=1, policy=Backoff(first=60))
+    later = Reply.of(450, "4.7.1 Later")
+    world.rooms = [room("PIPELINING", answers={"MAIL": InTurn(later, Usual())})]
+    many = Many(world, 2, order=Order.COMPLETION).run()
+    assert many.outcomes == [Outcome.ACCEPTED]
+    world.pool.close()
+    many.run()
+    assert isinstance(many.error, LocalProtocolError)
+    assert len(many.results) == 2
+    assert len(many.results[1].error.failed_attempts) == 1  # type: ignore[union-attr]
+
+
+def test_a_policy_that_raises_ends_one_message() -> None:
+    class Broken:
+        def delay(self, error: Any, attempt: int) -> Any:  # noqa: ARG002 - of a protocol
+            raise ZeroDivisionError
+
+    world = World(max_connections=1, policy=Broken())
+    world.rooms = [
+        room("PIPELINING", answers={"MAIL": InTurn(Reply.of(450, "4.7.1 Later"), Usual())})
+    ]
+    many = Many(world, 3).run()
+    assert many.outcomes == [Outcome.REFUSED, *[Outcome.ACCEPTED] * 2]
+    assert "ZeroDivisionError" in many.results[0].error.__notes__[0]  # type: ignore[union-attr]
+
+
+def test_a_hook_that_ends_the_program_ends_no_message() -> None:
+    class Ending(World):
+        @override
+        def __call__(self, event: Any) -> None:
+            super().__call__(event)
+            if isinstance(event, Retrying):
+                raise SystemExit
+
+    world = Ending(max_connections=1)
+    world.rooms = [room("PIPELINING", answers={"MAIL": Close()})]
+    many = Many(world, 1).run()
+    assert many.outcomes == [Outcome.NOT_SENT]
+    assert isinstance(many.users[0].error, SystemExit)
 
 
 def test_none_in_time() -> None:

@@ -143,6 +143,42 @@ def test_cancelled_at_every_await(use: Use, answers: dict[str, Any]) -> None:
     assert asyncio.run(at_every_await(make, check)) >= 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["send_many", "send_many, tried again", "send_many, awaited", "close"]
+)
+def test_cancelled_at_every_turn_of_the_loop(name: str) -> None:
+    """Whatever its workers are at, which awaits of the caller's alone do not show."""
+    use, answers = USES[name]
+    turn, goes_on = 0, True
+    while goes_on:
+        turn += 1 if turn < 30 else 7
+        goes_on = asyncio.run(cancelled_behind(turn, use, answers))
+    assert turn > 20
+
+
+async def cancelled_behind(turns: int, use: Use, answers: dict[str, Any]) -> bool:
+    """Cancel a use of a client behind so many turns of the event loop; return whether it lasted."""
+    with Server(ServerOptions(answers=answers)) as server:
+        before = asyncio.all_tasks()
+        client = ehlo.asyncio.Client(server.url, max_connections=2, backoff=0.001)
+        task = asyncio.ensure_future(use(client))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_cancelled: bool = task.cancel()
+        await asyncio.wait([task])
+        if use is not close:
+            await send(client)
+            await settled(client)
+        await client.close()
+        assert client.stats().connections == 0
+        # What is being closed for others is closed before `close` returns.
+        assert asyncio.all_tasks() == before
+        if not task.cancelled():
+            task.exception()
+    return was_cancelled
+
+
 async def settled(client: ehlo.asyncio.Client) -> None:
     """Wait for the connections that are being closed; nobody has one any more."""
     async with asyncio.timeout(5):

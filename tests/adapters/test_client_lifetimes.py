@@ -459,6 +459,13 @@ def test_a_child_that_was_forked_amid_a_batch(server: Server) -> None:
     next(sending)
     pid = os.fork()
     if pid == 0:
+        try:
+            list(sending)
+        except ehlo.LocalProtocolError:
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    pid = os.fork()
+    if pid == 0:
         sending.close()
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0

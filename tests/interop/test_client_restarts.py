@@ -188,6 +188,7 @@ def test_restarted_in_the_middle_of_use(postfix: Postfix, run: Any) -> None:
     assert restarts >= 1
     assert len(reported) == USERS * EACH
     assert set(outcomes) <= {Outcome.ACCEPTED, Outcome.UNKNOWN}
+    assert outcomes[Outcome.UNKNOWN] <= 4 * restarts  # one for each connection
     accepted = {
         f"{mark} {number}" for number, outcome in reported.items() if outcome is Outcome.ACCEPTED
     }

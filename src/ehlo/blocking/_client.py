@@ -15,6 +15,7 @@ from ehlo import dialogues
 from ehlo.blocking._pool import ProcessPool
 from ehlo.blocking._session import Session, checked, source_of
 from ehlo.endpoint import read_server
+from ehlo.errors import LocalProtocolError
 from ehlo.policies import OnRefusal, Pipelining
 from ehlo.pool.dispatch import Dispatch, Order, read_order
 from ehlo.pool.jobs import Job
@@ -199,6 +200,7 @@ class Client:
                 elif dispatch.may_take:
                     dispatch.take_from(cast("Iterator[Item]", source))
                 else:
+                    crew.require_threads()
                     here.wait(dispatch.consumer)
             crew.finish()
             dispatch.check()
@@ -350,6 +352,15 @@ class _Crew:
             if worker.is_alive():
                 self._here.break_off(lease)
         self._join()
+
+    def require_threads(self) -> None:
+        """Refuse to wait for threads that are not here.
+
+        Raises:
+            LocalProtocolError: They are those of a parent process.
+        """
+        if self._pid != os.getpid():
+            raise LocalProtocolError("the batch is the parent process's: its threads send it")
 
     def _is_lost(self) -> bool:
         """Return whether there are no threads to wait for.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Outcome", "Phase"]
 
@@ -25,7 +29,7 @@ class Outcome(StrEnum):
     """The end of the content was sent, and its reply was lost."""
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """The step of a session that something happened in.
 
     Each member carries a phrase for error messages and logs (`phrase`, which reads after
@@ -33,23 +37,30 @@ class Phase(Enum):
     there (`rfc_minimum`; where the RFC names none, the value Postfix uses).
     """
 
-    CONNECT = ("connecting", 30.0)
-    TLS = ("performing the TLS handshake", 300.0)
-    GREETING = ("waiting for the greeting", 300.0)
-    HELLO = ("performing the EHLO handshake", 300.0)
-    STARTTLS = ("performing the STARTTLS command", 300.0)
-    AUTH = ("authenticating", 300.0)
-    MAIL = ("sending MAIL FROM", 300.0)
-    RCPT = ("sending RCPT TO", 300.0)
-    DATA = ("sending the DATA command", 120.0)
-    CONTENT = ("sending the message content", 180.0)
-    END_OF_CONTENT = ("waiting for the reply to the end of the content", 600.0)
-    COMMAND = ("performing a command", 300.0)
-    QUIT = ("sending QUIT", 300.0)
+    phrase: str
+    rfc_minimum: float
 
-    # Members are singletons. Enum's own hash is a Python function, and every need looks up a phase.
-    __hash__ = object.__hash__
+    CONNECT = "connect", "connecting", 30.0
+    TLS = "tls", "performing the TLS handshake", 300.0
+    GREETING = "greeting", "waiting for the greeting", 300.0
+    HELLO = "hello", "performing the EHLO handshake", 300.0
+    STARTTLS = "starttls", "performing the STARTTLS command", 300.0
+    AUTH = "auth", "authenticating", 300.0
+    MAIL = "mail", "sending MAIL FROM", 300.0
+    RCPT = "rcpt", "sending RCPT TO", 300.0
+    DATA = "data", "sending the DATA command", 120.0
+    CONTENT = "content", "sending the message content", 180.0
+    END_OF_CONTENT = "end-of-content", "waiting for the reply to the end of the content", 600.0
+    COMMAND = "command", "performing a command", 300.0
+    QUIT = "quit", "sending QUIT", 300.0
 
-    def __init__(self, phrase: str, rfc_minimum: float) -> None:
-        self.phrase = phrase
-        self.rfc_minimum = rfc_minimum
+    # Enum's own hash is a Python function, and every need looks up a phase.
+    __hash__ = str.__hash__
+
+    def __new__(cls, value: str, phrase: str, rfc_minimum: float) -> Self:
+        """Make a member of its three values."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.phrase = phrase
+        member.rfc_minimum = rfc_minimum
+        return member

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from threading import Lock
+from threading import RLock
 from typing import Any, cast
 
 from ehlo.dialogues import Batch
@@ -125,7 +125,7 @@ class World:
         self.events: list[Any] = []
         self.policy: Any = options.pop("policy", None)
         level = options.pop("pipelining", Pipelining.TRANSACTION)
-        self.pool = Pool(PoolOptions(**options), lambda: self.now, Lock(), level)
+        self.pool = Pool(PoolOptions(**options), lambda: self.now, RLock(), level)
         self.rooms: list[Room | Exception] = []
         self.opened = 0
         self._capabilities = tuple(capabilities)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import aclosing, suppress
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ehlo import dialogues
@@ -50,8 +50,9 @@ class LoopPool:
         self.clock = loop.time
         self._settings = settings
         # Everything happens in one thread, and plans never wait while they change anything: the
-        # lock is never contended, and costs less than an object that only looks like one.
-        self.pool = Pool(settings.pool, loop.time, Lock(), settings.session.pipelining)
+        # lock is hardly ever contended, and costs less than an object that only looks like one. Its
+        # holder may take it again: a plan that nobody has any more may be collected amid anything.
+        self.pool = Pool(settings.pool, loop.time, RLock(), settings.session.pipelining)
         self.way = Way(self.pool, settings.policy, settings.listener)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

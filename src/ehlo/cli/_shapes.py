@@ -78,7 +78,7 @@ def of_error(error: SMTPError | None) -> Json:
         "type": type(error).__name__,
         "message": str(error),
         "tls_trouble": _of_trouble(error),
-        "phase": None if error.phase is None else error.phase.name.lower(),
+        "phase": None if error.phase is None else str(error.phase),
         "command": error.command,
         "reply": of_reply(error.reply),
         "refused": of_refused(error.refused) if isinstance(error, RecipientsRefused) else {},

@@ -35,7 +35,10 @@ _LATER_MOST: Final = 1000
 
 
 class Order(StrEnum):
-    """In which order `send_many` of a client tells results."""
+    """In which order `send_many` of a client tells results.
+
+    `SOURCE`: in the order of the messages. `COMPLETION`: as they become known.
+    """
 
     SOURCE = "source"
     """In the order of the messages; a slow one holds up the results behind it."""

@@ -33,7 +33,14 @@ __all__ = [
 
 
 class Why(StrEnum):
-    """Why a connection is not used any more."""
+    """Why a connection is not used any more.
+
+    `LOST`: it broke, or was found broken. `SERVER_CLOSED`: the server has said 421.
+    `NO_ANSWER`: it was idle for long, and did not answer NOOP. `INTERRUPTED`: its user was
+    cancelled, or has left it amid something. `CHANGED`: its borrower has introduced or
+    authenticated itself anew. `MAX_MESSAGES`, `MAX_AGE`, `IDLE`: as the options say. `LIMITS`: as
+    the server says (RFC 9422). `CLIENT_CLOSED`: the client was closed.
+    """
 
     LOST = "lost"
     """It broke, or was found broken."""

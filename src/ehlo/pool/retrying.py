@@ -99,16 +99,23 @@ def asked(policy: RetryPolicy, error: SMTPError, attempt: int) -> float | None:
         In how many seconds to try again; None to give up.
     """
     try:
-        delay: object = policy.delay(error, attempt)
+        delay = policy.delay(error, attempt)
     except Exception as trouble:  # noqa: BLE001 - the caller's code
         error.add_note(f"the retry policy raised {type(trouble).__name__}: {trouble}")
         return None
     if delay is None:
         return None
-    if isinstance(delay, int | float) and not isinstance(delay, bool) and 0 <= delay < math.inf:
+    if _is_time(delay):
         return float(delay)
     error.add_note(f"the retry policy returned {delay!r} where seconds are due, or None")
     return None
+
+
+def _is_time(given: object) -> bool:
+    """Return whether it is seconds that somebody can wait for."""
+    if not isinstance(given, int | float) or isinstance(given, bool):
+        return False
+    return 0 <= given < math.inf
 
 
 def is_certainly_not_sent(error: SMTPError, *, was_begun: bool) -> bool:

@@ -15,21 +15,25 @@ __all__ = ["Stats", "Tally", "total"]
 
 
 class Stats(NamedTuple):
-    """A client at one moment.
+    """A client at one moment: messages, and connections.
+
+    Each message that was begun counts once in `sent`, `failed` or `unknown`, when that is known.
+    What was wrong before (no recipient, for example) counts nowhere, and neither does what went
+    over a borrowed session.
 
     Attributes:
         connections: How many connections there are, those that are being opened or closed included.
         idle: How many of them nobody uses.
         opening: How many of them are being opened.
         waiting: How many users wait for one.
-        opened: How many came about so far.
-        refused: How many could not be had.
-        discarded: How many were closed, or are about to be.
-        reused: How often a connection was used that had been used before.
+        opened: How many connections came about so far.
+        refused: How many connections could not be had.
+        discarded: How many connections were closed, or are about to be.
+        reused: How often somebody was given a connection that was idle.
         sent: How many messages were accepted.
         failed: How many were given up and not accepted.
         unknown: Of how many nobody knows.
-        retried: How many attempts were repeated.
+        retried: How many attempts to send a message were repeated.
     """
 
     connections: int = 0

@@ -294,8 +294,7 @@ class Settings:
         Raises:
             InvalidInput: The message cannot be sent as it is.
         """
-        if envelope is not None and not isinstance(envelope, Envelope):
-            raise TypeError(f"envelope= is an ehlo.Envelope, not {type(envelope).__name__}")
+        _require_envelope(envelope)
         return Transaction.of(
             message,
             envelope,
@@ -332,16 +331,25 @@ class Settings:
         return prepare
 
 
+def _require_envelope(given: object) -> None:
+    if given is not None and not isinstance(given, Envelope):
+        raise TypeError(f"envelope= is an ehlo.Envelope, not {type(given).__name__}")
+
+
 def _is_pair(
     item: Sendable | tuple[Sendable, Envelope],
 ) -> TypeIs[tuple[Sendable, Envelope]]:
     if not (isinstance(item, tuple) and len(item) == _PAIR):
         return False
-    if item[1] is None or isinstance(item[1], Envelope):  # type: ignore[redundant-expr]
+    return _is_envelope(item[1])
+
+
+def _is_envelope(second: object) -> bool:
+    if second is None or isinstance(second, Envelope):
         return True
-    if isinstance(item[1], bytes | bytearray | memoryview):  # pieces of content
+    if isinstance(second, bytes | bytearray | memoryview):  # pieces of content
         return False
-    raise TypeError(f"the second of a pair is an ehlo.Envelope, not {type(item[1]).__name__}")
+    raise TypeError(f"the second of a pair is an ehlo.Envelope, not {type(second).__name__}")
 
 
 _PAIR: Final = 2

@@ -248,13 +248,13 @@ class Pool:
             A time; None for as long as it takes.
         """
         with self.guard:
+            now = self.clock()  # before the others are served: what is due behind that has an alarm
             # A pause may have come to its end only now, and the alarm would be set for nothing: who
             # is not served either waits for somebody who will wake it.
             self._serve()
             lease.is_awake = lease.slot is not None or lease.error is not None
             alarms = [] if end is None else [end]
             if self._waiting and self._waiting[0] is lease:
-                now = self.clock()
                 alarms += (at for at in (self._opens_at, self.pace.next) if now < at < math.inf)
             return min(alarms, default=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -199,6 +200,23 @@ def test_one_socket_does_for_one_session(adapter: Colour) -> None:
 def test_none_is_no_socket(adapter: Colour) -> None:
     with Server() as server, adapter.client(server.url, sock=None) as client:
         client.verify()
+
+
+def test_a_unix_socket(adapter: Colour, tmp_path: Path) -> None:
+    with Server(path=tmp_path / "smtp.sock") as server:
+        with adapter.client(f"smtp+unix://{tmp_path}/smtp.sock", max_connections=2) as client:
+            results = list(client.send_many(PAIRS))
+        assert [result.outcome for result in results] == [ehlo.Outcome.ACCEPTED] * 6
+        assert 1 <= server.connections <= 2
+
+
+def test_the_settings_of_a_framework(adapter: Colour) -> None:
+    with Server() as server:
+        settings = {"EMAIL_HOST": server.host, "EMAIL_PORT": server.port}
+        configured = ehlo.Endpoint.from_mapping(settings)
+        with adapter.client(configured.endpoint, **configured.options) as client:
+            client.send(CONTENT, envelope=TO_BOB)
+        assert len(server.messages) == 1
 
 
 def test_a_connector_makes_every_connection(adapter: Colour) -> None:

@@ -300,22 +300,31 @@ def test_ctrl_c_while_the_server_is_silent() -> None:
 
 
 def after(commands: int, server: Server) -> Any:
-    """Raise SIGINT once so many commands have come."""
+    """Raise SIGINT once so many commands have come.
+
+    It may come between the interpreter's last look and the system call that then sleeps: whoever
+    presses Ctrl-C presses it again.
+    """
+    is_over = threading.Event()
 
     def interrupt() -> None:
         server.wait_for_commands(commands)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        while True:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            if is_over.wait(3):
+                return
 
-    thread = threading.Thread(target=interrupt)
-    return _Running(thread)
+    return _Running(threading.Thread(target=interrupt), is_over)
 
 
 class _Running:
-    def __init__(self, thread: threading.Thread) -> None:
+    def __init__(self, thread: threading.Thread, is_over: threading.Event) -> None:
         self._thread = thread
+        self._is_over = is_over
 
     def __enter__(self) -> None:
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
+        self._is_over.set()
         self._thread.join()

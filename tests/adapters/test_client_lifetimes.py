@@ -395,6 +395,45 @@ def test_who_is_awake_does_not_sleep(server: Server, monkeypatch: pytest.MonkeyP
     blocking.wait(Sleeper(), until=blocking.clock() + 0.01)  # in several pieces
 
 
+def test_a_bell_may_be_rung_twice() -> None:
+    from ehlo.blocking._pool import _Bell  # noqa: PLC0415
+
+    bell = _Bell()
+    bell.ring()
+    bell.ring()
+    assert bell.is_rung(0)
+    assert not bell.is_rung(0)
+
+
+def test_what_is_the_parents_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if this process were a child that goes on with the loop, or the batch, of its parent."""
+    client = ehlo.asyncio.Client(server.url)
+    blocking = ehlo.blocking.Client(server.url)
+    pid = os.getpid()
+
+    async def main() -> None:
+        here = await client._here()
+        await send(client)
+        assert here._keeper is not None
+        monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+        await here._keeper.aclose()
+        assert here.pool.stats().idle == 1
+        monkeypatch.undo()
+        await client.close()
+
+    asyncio.run(main())
+    sending = blocking.send_many([(CONTENT, TO_BOB)] * 3)
+    next(sending)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: pid + 1)
+        with pytest.raises(ehlo.LocalProtocolError, match="parent"):
+            for _ in sending:
+                pass
+    blocking.close()
+
+
 def test_a_crew_at_the_end_of_the_interpreter(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

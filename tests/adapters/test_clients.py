@@ -670,6 +670,16 @@ def test_who_sends_does_not_wait_for_the_answer_to_quit(adapter: Colour) -> None
         assert numbers(server) == [0, 1, 2]
 
 
+def test_all_connections_together_have_as_long_as_one_quit(adapter: Colour) -> None:
+    timeouts = ehlo.Timeouts(quit=0.05)
+    with Server(ServerOptions(answers={"QUIT": Silence()})) as server:
+        with adapter.client(server.url, max_connections=3, timeouts=timeouts) as client:
+            with client.session(), client.session(), client.session():
+                pass
+        assert client.stats().connections == 0
+        assert 1 <= verbs(server).count("QUIT") <= 3
+
+
 def test_a_server_that_is_passed_over_is_told(adapter: Colour) -> None:
     watch = Watch()
     with Server(ServerOptions(answers={Verb.GREETING: GOING})) as full, Server() as server:

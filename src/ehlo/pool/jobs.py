@@ -247,7 +247,8 @@ class Job:
         seconds = way.pool.clock() - self.asked_at
         if error is not None:
             way.tell(Failed(self.connection, seconds, error))
-        elif receipt is not None:
+        else:
+            assert receipt is not None  # noqa: S101 - one of the two is there
             way.tell(Sent(self.connection, seconds, receipt))
 
 

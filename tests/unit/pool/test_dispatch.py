@@ -209,6 +209,14 @@ def test_where_none_can_be_had_all_that_was_taken_has_failed() -> None:
     assert len(world.of(Failed)) == 1
 
 
+def test_what_a_function_for_tokens_raises_ends_a_batch() -> None:
+    world = World(max_connections=1)
+    world.rooms = [ZeroDivisionError("secret")]
+    many = Many(world, 1).run()
+    assert isinstance(many.error, ZeroDivisionError)
+    assert isinstance(many.results[0].error, ConnectFailed)
+
+
 def test_what_failed_before_is_told_where_none_can_be_had() -> None:
     world = World(max_connections=1, retries=2, backoff=1)
     world.rooms = [ConnectFailed(f"nobody {n}", phase=Phase.CONNECT) for n in range(3)]

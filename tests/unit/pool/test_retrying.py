@@ -77,7 +77,9 @@ def test_backoff() -> None:
     assert Backoff(attempts=10**6).delay(SMTPError(), 10**5) == 60
 
 
-@pytest.mark.parametrize("wrong", [{"first": 0}, {"most": -1}, {"attempts": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"first": 0}, {"most": -1}, {"attempts": 0}, {"first": 5, "most": 1}]
+)
 def test_backoff_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(InvalidInput):
         Backoff(**wrong)

@@ -259,7 +259,7 @@ class Client:
             here.tidy()
 
     def stats(self) -> Stats:
-        """Tell how the client stands, over all event loops of this process.
+        """Tell how the client stands in this process.
 
         Returns:
             The numbers.

@@ -569,6 +569,30 @@ def test_the_total_bounds_the_pause(adapter: Colour) -> None:
     assert isinstance(caught.value.__cause__, ehlo.GreetingRefused)
 
 
+def test_tasks_get_their_turns_alike() -> None:
+    """None is ever more than two messages ahead of another."""
+    counts: Counter[int] = Counter(dict.fromkeys(range(20), 0))
+    ahead: list[int] = []
+
+    async def main() -> None:
+        with Server() as server:
+            async with ehlo.asyncio.Client(server.url) as client:
+
+                async def work(number: int) -> None:
+                    for _ in range(10):
+                        await client.send(content(number), envelope=TO_BOB)
+                        counts[number] += 1
+                        ahead.append(max(counts.values()) - min(counts.values()))
+
+                async with asyncio.TaskGroup() as group:
+                    for number in counts:
+                        group.create_task(work(number))
+
+    asyncio.run(main())
+    assert max(ahead) <= 2
+    assert set(counts.values()) == {10}
+
+
 def test_so_many_messages_a_second(adapter: Colour) -> None:
     with Server() as server, adapter.client(server.url, rate=100) as client:
         client.send(content(0), envelope=TO_BOB)

@@ -222,10 +222,13 @@ class _Ledger:
         self._records = 0
         self.plain = 0
         # Where each of the last writes begins: (octets of records, octets of plaintext) before it.
-        self._writes: deque[tuple[int, int]] = deque(maxlen=64)
+        # Made when there is one: sessions in clear have none, and it is 760 octets.
+        self._writes: deque[tuple[int, int]] | None = None
 
     def note(self, records: int, plain: int) -> None:
         """Note a write: so many octets of records, which hold so many of plaintext."""
+        if self._writes is None:
+            self._writes = deque(maxlen=64)
         self._writes.append((self._records, self.plain))
         self._records += records
         self.plain += plain
@@ -235,7 +238,7 @@ class _Ledger:
         left = self._records - pending
         unsent = 0
         end = (self._records, self.plain)
-        for begin in reversed(self._writes):
+        for begin in reversed(self._writes or ()):
             if end[0] <= left:
                 break
             plain = end[1] - begin[1]

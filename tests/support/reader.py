@@ -226,6 +226,10 @@ def read_by_email(octets: bytes) -> Reading:
     )
 
 
+_ENCODED_NAME = re.compile(r"((?:=\?[^?]+\?[bqBQ]\?[^?]*\?=\s*)+):")
+"""The name of a group, in encoded words; what they are read as when they are read together."""
+
+
 def _email_groups(message: EmailMessage, name: str, source: Mapping[str, str]) -> tuple[Group, ...]:
     """Read a field of addresses: the modern parser tells the groups, the older one all else.
 
@@ -240,6 +244,9 @@ def _email_groups(message: EmailMessage, name: str, source: Mapping[str, str]) -
     people = [_person(name, spec) for name, spec in pairs if spec]  # none of an empty group
     if ";" not in source[name]:
         return (Group(None, tuple(people)),)
+    found = map(str.strip, _ENCODED_NAME.findall(source[name]))
+    phrases = (str(make_header(decode_header(it))) for it in found)
+    names = {phrase.replace(" ", ""): phrase for phrase in phrases}
     groups: list[Group] = []
     for group in message[name].groups:
         count = len(group.addresses)
@@ -247,7 +254,8 @@ def _email_groups(message: EmailMessage, name: str, source: Mapping[str, str]) -
         del people[:count]
         if group.display_name is None and groups and groups[-1].name is None:
             members = groups.pop().members + members
-        groups.append(Group(group.display_name, members))
+        known = group.display_name
+        groups.append(Group(known and names.get(known.replace(" ", ""), known), members))
     assert not people
     return tuple(groups)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ehlo.message.headers import LINE_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import Message as EmailMessage
@@ -20,32 +22,38 @@ __all__ = ["plain_octets", "with_crlf"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 
+_BOUNDARY: Final = 'boundary="{}"'
+_END: Final = "\r\n\t ;"
 _CONTAINERS: Final = ("message/", "multipart/")
 
 
-def plain_octets(message: AnyMessage, field: Field) -> bytes | None:
+Boundaries: TypeAlias = dict[int, str]
+"""The boundaries of multiparts that have none yet, by the identity of the part."""
+
+
+def plain_octets(message: AnyMessage, field: Field, boundaries: Boundaries) -> bytes | None:
     """Write a message, if it is of that kind.
 
     Args:
         message: The message.
         field: Writes its fields.
+        boundaries: For multiparts that have none.
 
     Returns:
         Its octets, every line ended by CRLF but perhaps the last; None if it takes more than this.
     """
     pieces: list[str] = []
-    if not _write(message, field, pieces):
+    if not _write(message, field, boundaries, pieces):
         return None
     return "".join(pieces).encode("ascii", "surrogateescape")
 
 
-def _write(part: AnyMessage, field: Field, pieces: list[str]) -> bool:
+def _write(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[str]) -> bool:
     """Write a part; return whether that was possible."""
     kind = part.get_content_type()
     if part.is_multipart():
         is_plain = kind.startswith("multipart/") and kind != "multipart/signed"
-        pieces += _header(part, field)
-        return is_plain and _write_parts(part, field, pieces)
+        return is_plain and _write_parts(part, field, boundaries, pieces)
     text: Any = part.get_payload()
     # What is not ASCII is octets of some charset, or text that nobody has encoded.
     is_plain = isinstance(text, str) and text.isascii() and not kind.startswith(_CONTAINERS)
@@ -60,20 +68,32 @@ def _header(part: AnyMessage, field: Field) -> list[str]:
     return lines
 
 
-def _write_parts(part: AnyMessage, field: Field, pieces: list[str]) -> bool:
+def _bounded(part: AnyMessage, field: Field, boundary: str) -> list[str]:
+    """Return the header of a multipart with a boundary that it did not have."""
+    lines = _header(part, field)
+    at = [name.lower() for name in part.keys()].index("content-type")  # noqa: SIM118 - with repeats
+    kind = lines[at].rstrip(_END)
+    fits = len(kind) + len(boundary) + len(_BOUNDARY) <= LINE_MAX
+    lines[at] = "".join((kind, ";", " " if fits else "\r\n ", _BOUNDARY.format(boundary), "\r\n"))
+    return lines
+
+
+def _write_parts(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[str]) -> bool:
     """Write the parts of a multipart, between its boundaries (RFC 2046 section 5.1.1)."""
     parts: Any = part.get_payload()
-    boundary = part.get_boundary()
+    new = boundaries.get(id(part))
+    boundary = new or part.get_boundary()
     around = (part.preamble or "", part.epilogue or "")
     if not (parts and boundary and boundary.isprintable() and all(map(str.isascii, around))):
         return False
+    pieces += _header(part, field) if new is None else _bounded(part, field, new)
     delimiter = f"\r\n--{boundary}"
     if part.preamble is not None:
         pieces += (with_crlf(part.preamble), "\r\n")
     pieces.append(delimiter.removeprefix("\r\n"))
     for it in parts:
         pieces.append("\r\n")
-        if not _write(it, field, pieces):
+        if not _write(it, field, boundaries, pieces):
             return False
         pieces.append(delimiter)
     pieces.append("--\r\n")

@@ -37,7 +37,7 @@ from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstruct
 from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
-from ehlo.message.plain_tree import plain_octets, with_crlf
+from ehlo.message.plain_tree import Boundaries, plain_octets, with_crlf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,9 +114,10 @@ def serialised(
         ]
         check_once(fields)
         found = envelope or envelope_of(fields)
-        clone = _copied(message, make_id)
+        boundaries: Boundaries = {}
+        clone = _copied(message, make_id, boundaries)
         _complete(clone, fields, found, now, make_id)
-        content, octets = _content(clone, fields)
+        content, octets = _content(clone, fields, boundaries)
         return Serialised(content, found, message_id_of(octets))
     except InvalidInput:
         raise
@@ -129,8 +130,8 @@ def _source(value: Any) -> str:  # noqa: ANN401 - what a Message holds is up to 
     return str(value) if isinstance(value, str) else value.encode()
 
 
-def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
-    """Copy the tree of parts, not what is in them, and give every multipart a boundary.
+def _copied(part: AnyMessage, make_id: Callable[[], str], boundaries: Boundaries) -> AnyMessage:
+    """Copy the tree of parts, not what is in them, and note a boundary for every multipart.
 
     The generator sets policies and boundaries; this way it sets them in nobody else's message.
     """
@@ -139,14 +140,10 @@ def _copied(part: AnyMessage, make_id: Callable[[], str]) -> AnyMessage:
     vars(clone)["__deepcopy__"] = partial(_shallow, clone)
     if part.is_multipart():
         parts = cast("list[AnyMessage]", part.get_payload())
-        clone.set_payload([_copied(it, make_id) for it in parts])
-        _bound(clone, make_id)
+        clone.set_payload([_copied(it, make_id, boundaries) for it in parts])
+        if clone.get_content_maintype() == "multipart" and not clone.get_boundary():
+            boundaries[id(clone)] = f"=_{new_identifier(make_id)}"
     return clone
-
-
-def _bound(clone: AnyMessage, make_id: Callable[[], str]) -> None:
-    if clone.get_content_maintype() == "multipart" and not clone.get_boundary():
-        clone.set_boundary(f"=_{new_identifier(make_id)}")
 
 
 def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
@@ -176,15 +173,17 @@ def _complete(
         clone.set_raw("Message-ID", new_message_id(author, make_id))
 
 
-def _content(clone: AnyMessage, fields: Fields) -> tuple[Octets | Formed, bytes]:
+def _content(
+    clone: AnyMessage, fields: Fields, boundaries: Boundaries
+) -> tuple[Octets | Formed, bytes]:
     """Return the content of a message, and its octets in one of their forms."""
     if _needs_smtputf8(fields):
-        octets = _generated(clone, "7bit", utf8=True)
+        octets = _generated(clone, "7bit", boundaries, utf8=True)
         return Formed(partial(_only, octets), needs_smtputf8=True), octets
     try:
-        octets = _generated(clone, "7bit")
+        octets = _generated(clone, "7bit", boundaries)
     except UnicodeEncodeError:  # octets of no known charset are left as they are
-        octets = _generated(clone, "8bit")
+        octets = _generated(clone, "8bit", boundaries)
         return Formed(partial(_either, clone, octets)), octets
     return looked_at(octets), octets
 
@@ -220,14 +219,19 @@ def _in_base64(clone: AnyMessage) -> bytes:
             part.set_payload(encodebytes(octets).decode("ascii"))
             del part["Content-Transfer-Encoding"]  # makes a new list of fields
             part.set_raw("Content-Transfer-Encoding", "base64")
-    return _generated(clone, "7bit")
+    return _generated(clone, "7bit", {})  # it has its boundaries
 
 
-def _generated(clone: AnyMessage, transfer: str, *, utf8: bool = False) -> bytes:
+def _generated(
+    clone: AnyMessage, transfer: str, boundaries: Boundaries, *, utf8: bool = False
+) -> bytes:
     policy = _policy(cast("Any", clone.policy), transfer, utf8)
-    plain = plain_octets(clone, partial(_field, policy, utf8=utf8))
+    plain = plain_octets(clone, partial(_field, policy, utf8=utf8), boundaries)
     if plain is not None:
         return plain
+    for part in clone.walk() if boundaries else ():
+        if id(part) in boundaries:  # set only now: that takes longer than all else
+            part.set_boundary(boundaries.pop(id(part)))
     buffer = _Buffer()
     kind = _Utf8Generator if utf8 else _Generator
     kind(cast("Any", buffer), mangle_from_=False, policy=policy).flatten(clone)
@@ -299,7 +303,7 @@ def as_it_is(message: AnyMessage) -> bytes:
     Returns:
         Its octets, lines ended by CRLF.
     """
-    return _generated(copy.deepcopy(message), "8bit")  # a copy: boundaries are given to it
+    return _generated(copy.deepcopy(message), "8bit", {})  # a copy: boundaries are given to it
 
 
 def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _source

@@ -71,8 +71,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Say of each message whether it was plain."""
     found: list[bool] = []
 
-    def plain_octets(message: Any, field: Any) -> bytes | None:
-        octets = plain_tree.plain_octets(message, field)
+    def plain_octets(message: Any, field: Any, boundaries: Any) -> bytes | None:
+        octets = plain_tree.plain_octets(message, field, boundaries)
         found.append(octets is not None)
         return octets
 
@@ -103,8 +103,21 @@ def test_messages_that_python_makes_are_plain(
     message.add_attachment(bytes(range(256)) * 100, maintype="x", subtype="y", filename="ü.bin")
     octets = written(message)
     assert told == [True]
+    assert b'Content-Type: multipart/alternative; boundary="=_id' in octets
     monkeypatch.setattr(stdlib, "plain_octets", lambda *_: None)
     assert written(message) == octets
+
+
+def test_a_long_type_is_folded_before_its_boundary() -> None:
+    message: LegacyMessage[str, str] = LegacyMessage()
+    message["From"] = message["To"] = "a@example.org"
+    message["Content-Type"] = f"multipart/x-{'y' * 60};"
+    inner: LegacyMessage[str, str] = LegacyMessage()
+    inner.set_payload("text")
+    message.attach(inner)
+    octets = written(message)
+    assert f'multipart/x-{"y" * 60};\r\n boundary="=_id'.encode() in octets
+    assert b"\r\n\r\ntext\r\n--=_id" in octets
 
 
 def test_a_multipart_without_anything_is_the_same_each_time(told: list[bool]) -> None:

@@ -225,8 +225,8 @@ def test_pieces_and_files_are_what_a_message_is_made_of(monkeypatch: pytest.Monk
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell")
 def test_a_message_from_a_file_weighs_less_than_one_in_memory() -> None:
     task = {"kind": "weigh", "module": "benchmarks.building"}
-    file = measure({**task, "name": "ehlo:file:1-mib"})
-    whole = measure({**task, "name": "ehlo:build:1-mib"})
+    file = measure({**task, "name": "ehlo:file:25-mib"})
+    whole = measure({**task, "name": "ehlo:pieces:25-mib"})
     assert set(file) == {"extra_mib"}
     assert file["extra_mib"] < whole["extra_mib"]
 

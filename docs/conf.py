@@ -29,7 +29,8 @@ nitpick_ignore_regex = [
     # Aliases and helpers that are no public names of their own; the pages say what they stand for.
     (r"py:class", r"AddressLike|ConnectOptions|Connecting|Entry(Like)?|Item|Mailbox(Like|es)"),
     (r"py:class", r"Content|Progress|(ehlo\.message\.\w+\.)?(Readable|Source(Like)?)|Sendable"),
-    (r"py:class", r"Connector|Found|Route|Servers|SocketName|UrlsLike|typing_extensions.Unpack"),
+    (r"py:class", r"Connector|Found|PassedOver|Route|Servers|SocketName|UrlsLike|Watch"),
+    (r"py:class", r"typing_extensions.Unpack"),
     (r"py:class", r"Callable\[\[.*|Mapping\[str|tuple\[\w+|Sendable \| .*"),
     (r"py:(class|obj)", r"(ehlo\.[\w.]+\.)?_T(_co)?"),
 ]

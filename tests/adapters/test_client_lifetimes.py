@@ -17,7 +17,7 @@ import pytest
 import ehlo
 import ehlo.asyncio
 import ehlo.blocking
-from ehlo.pool.slots import Lease, Sleeper
+from ehlo.pool.slots import Lease, Sleeper, Slot
 from ehlo.testing import Close, Server, ServerOptions
 from support.colours import uvloops
 
@@ -413,9 +413,8 @@ def test_a_bell_may_be_rung_twice() -> None:
 def test_what_is_the_parents_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if this process were a child that goes on with the loop, or the batch, of its parent."""
+    """As if this process were a child that goes on with the loop of its parent."""
     client = ehlo.asyncio.Client(server.url)
-    blocking = ehlo.blocking.Client(server.url)
     pid = os.getpid()
 
     async def main() -> None:
@@ -429,17 +428,15 @@ def test_what_is_the_parents_is_not_waited_for(
         await client.close()
 
     asyncio.run(main())
-    sending = blocking.send_many([(CONTENT, TO_BOB)] * 3)
-    next(sending)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: pid + 1)
-        with pytest.raises(ehlo.LocalProtocolError, match="parent"):
-            for _ in sending:
-                pass
-    for thread in threading.enumerate():
-        if thread.name == "ehlo-send-many":  # which a child would not have
-            thread.join()
-    blocking.close()
+
+
+def test_what_is_not_there_is_not_broken_off(server: Server) -> None:
+    pool = ehlo.blocking.Client(server.url)._here()
+    lease = Lease()
+    pool.break_off(lease)
+    lease.slot = Slot(1, 0, 0.0)
+    pool.break_off(lease)
+    assert not server.connections
 
 
 def test_a_crew_at_the_end_of_the_interpreter(
@@ -455,11 +452,17 @@ def test_a_crew_at_the_end_of_the_interpreter(
         here.way, lambda item: item, order=Order.SOURCE, workers=1, depth=1
     )
     crew = _Crew(here, dispatch, None, 1)
+    pid = os.getpid()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "is_finalizing", lambda: True)
         crew.finish()
         crew.dismiss()
         assert not dispatch.is_stopped
+    crew.require_threads()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: pid + 1)
+        with pytest.raises(ehlo.LocalProtocolError, match="parent"):
+            crew.require_threads()
     crew._workers.append((threading.Thread(), Lease()))  # Ctrl-C came before it was started
     crew.dismiss()
     assert dispatch.is_stopped

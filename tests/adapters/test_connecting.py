@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -483,7 +484,8 @@ def test_no_credentials_in_clear_to_who_knows_where(adapter: Colour) -> None:
 
 
 def test_a_system_without_unix_sockets(adapter: Colour, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "AF_UNIX")
+    there = {name: value for name, value in vars(socket).items() if name != "AF_UNIX"}
+    monkeypatch.setattr("ehlo.runtime.route.socket", SimpleNamespace(**there))
     with pytest.raises(ehlo.ConnectFailed, match="this system has no unix sockets"):
         adapter.connect("smtp+unix:///run/smtp.sock")
 

@@ -430,6 +430,20 @@ def test_what_is_the_parents_is_not_waited_for(
     asyncio.run(main())
 
 
+def test_what_another_thread_closes_is_left_to_it(server: Server) -> None:
+    client = ehlo.blocking.Client(server.url)
+    client.send(CONTENT, envelope=TO_BOB)
+    here = client._here()
+    here.pool.close()
+    [departure] = here.pool.departures()
+    assert here.pool.claim(departure.slot, "another")
+    here.tidy()
+    assert here.pool.departures() == [departure]
+    departure.slot.parting = None
+    client.close()
+    assert client.stats().connections == 0
+
+
 def test_what_is_not_there_is_not_broken_off(server: Server) -> None:
     pool = ehlo.blocking.Client(server.url)._here()
     lease = Lease()

@@ -124,7 +124,7 @@ class Dispatch(Generic[_T]):
         self._window = 2 * workers * depth  # messages that may be taken and not told
         self._ready: deque[Piece] = deque()
         self._later: list[tuple[float, int, Piece]] = []  # a heap: to be tried again then
-        self._resting: deque[Worker] = deque()
+        self._resting: dict[Worker, None] = {}  # in the order of their coming
         self._workers = 0
         self._coming = 0  # workers on their way to a message
         self._taken = self._told = 0
@@ -263,11 +263,9 @@ class Dispatch(Generic[_T]):
             is_over = self.way.pool.is_closed and self._later  # who asks for a connection is told
             if self._ready or is_over:
                 self._comes(worker)
-                if worker in self._resting:  # its alarm has woken it
-                    self._resting.remove(worker)
+                self._resting.pop(worker, None)  # where its alarm has woken it
                 return Next.WORK, None
-            if worker not in self._resting:
-                self._resting.append(worker)
+            self._resting[worker] = None
             return Next.REST, self._later[0][0] if self._later else None
 
     def leave(self, worker: Worker) -> None:
@@ -275,8 +273,7 @@ class Dispatch(Generic[_T]):
         with self._guard:
             self._arrived(worker)
             self._workers -= 1
-            if worker in self._resting:
-                self._resting.remove(worker)
+            self._resting.pop(worker, None)
             self.consumer.wake()
 
     def pop(self, worker: Worker) -> Piece | None:
@@ -374,17 +371,17 @@ class Dispatch(Generic[_T]):
 
     def _rouse(self) -> None:
         if self._resting:
-            worker = self._resting[0]
+            worker = next(iter(self._resting))
             self._comes(worker)
             worker.wake()  # before it is forgotten: Ctrl-C may come in between
-            self._resting.popleft()
+            del self._resting[worker]
         else:
             self.consumer.wake()  # it may start another worker
 
     def _rouse_all(self) -> None:
-        while self._resting:
-            self._resting[0].wake()
-            self._resting.popleft()
+        for worker in list(self._resting):
+            worker.wake()
+            del self._resting[worker]
         self.consumer.wake()
 
 

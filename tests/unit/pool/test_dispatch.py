@@ -13,7 +13,7 @@ from ehlo.dialogues import Transaction
 from ehlo.errors import ConnectFailed, DeliveryUnknown, InvalidInput, LocalProtocolError
 from ehlo.phase import Outcome, Phase
 from ehlo.policies import Pipelining
-from ehlo.pool.dispatch import Dispatch, Next, Order, Worker, read_order
+from ehlo.pool.dispatch import Dispatch, Next, Order, Piece, Worker, read_order
 from ehlo.pool.events import Discarded, Failed, Retrying, Why
 from ehlo.pool.jobs import Way
 from ehlo.pool.plans import RunBatch, Wait, borrow
@@ -427,6 +427,34 @@ def test_what_a_worker_trips_over_is_raised_by_the_loop() -> None:
     many.dispatch.end()
     with pytest.raises(ZeroDivisionError):
         many.dispatch.check()
+
+
+def test_a_message_that_is_tried_again_wakes_whoever_rests() -> None:
+    world = World(max_connections=2)
+    many = Many(world, 0)
+    many.dispatch.take(0)
+    many.step()
+    many.world.run(*many.users)
+    [resting] = many.users
+    assert isinstance(resting.errand, Wait)
+    piece = Piece(1, None, to(), world.now)
+    busy = Worker()
+    busy.is_coming = False
+    many.dispatch._taken += 1
+    many.dispatch.again(piece, 0.0, busy)
+    assert resting.errand.sleeper.is_awake
+    many.world.run(resting)
+    assert world.pool.stats().sent == 2
+
+
+def test_a_worker_that_is_woken_for_nothing_rests_again() -> None:
+    many = Many(World(), 0)
+    worker = Worker()
+    assert many.dispatch.rest(worker) == (Next.REST, None)
+    assert many.dispatch.rest(worker) == (Next.REST, None)
+    many.dispatch.stop()
+    assert worker.is_awake
+    assert many.dispatch.rest(worker) == (Next.LEAVE, None)
 
 
 def test_nothing_is_tried_again_once_the_consumer_has_left() -> None:

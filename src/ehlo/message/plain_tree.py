@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ehlo.line_ends import crlf
 from ehlo.message.headers import LINE_MAX
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Field: TypeAlias = Callable[[str, Any], str]
     """Writes a field, line end included."""
 
-__all__ = ["plain_octets", "with_crlf"]
+__all__ = ["plain_octets", "written"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 
@@ -42,13 +43,13 @@ def plain_octets(message: AnyMessage, field: Field, boundaries: Boundaries) -> b
     Returns:
         Its octets, every line ended by CRLF but perhaps the last; None if it takes more than this.
     """
-    pieces: list[str] = []
+    pieces: list[bytes] = []
     if not _write(message, field, boundaries, pieces):
         return None
-    return "".join(pieces).encode("ascii", "surrogateescape")
+    return b"".join(pieces)
 
 
-def _write(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[str]) -> bool:
+def _write(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[bytes]) -> bool:
     """Write a part; return whether that was possible."""
     kind = part.get_content_type()
     if part.is_multipart():
@@ -58,7 +59,7 @@ def _write(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[
     # What is not ASCII is octets of some charset, or text that nobody has encoded.
     is_plain = isinstance(text, str) and text.isascii() and not kind.startswith(_CONTAINERS)
     if is_plain:
-        pieces += (*_header(part, field), with_crlf(text))
+        pieces += (written("".join(_header(part, field))), crlf(written(text)))
     return is_plain
 
 
@@ -78,7 +79,9 @@ def _bounded(part: AnyMessage, field: Field, boundary: str) -> list[str]:
     return lines
 
 
-def _write_parts(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[str]) -> bool:
+def _write_parts(
+    part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[bytes]
+) -> bool:
     """Write the parts of a multipart, between its boundaries (RFC 2046 section 5.1.1)."""
     parts: Any = part.get_payload()
     new = boundaries.get(id(part))
@@ -86,31 +89,30 @@ def _write_parts(part: AnyMessage, field: Field, boundaries: Boundaries, pieces:
     around = (part.preamble or "", part.epilogue or "")
     if not (parts and boundary and boundary.isprintable() and all(map(str.isascii, around))):
         return False
-    pieces += _header(part, field) if new is None else _bounded(part, field, new)
-    delimiter = f"\r\n--{boundary}"
+    header = _header(part, field) if new is None else _bounded(part, field, new)
+    pieces.append(written("".join(header)))
+    delimiter = written(f"\r\n--{boundary}")
     if part.preamble is not None:
-        pieces += (with_crlf(part.preamble), "\r\n")
-    pieces.append(delimiter.removeprefix("\r\n"))
+        pieces += (crlf(written(part.preamble)), b"\r\n")
+    pieces.append(delimiter.removeprefix(b"\r\n"))
     for it in parts:
-        pieces.append("\r\n")
+        pieces.append(b"\r\n")
         if not _write(it, field, boundaries, pieces):
             return False
         pieces.append(delimiter)
-    pieces.append("--\r\n")
+    pieces.append(b"--\r\n")
     if part.epilogue is not None:
-        pieces.append(with_crlf(part.epilogue))
+        pieces.append(crlf(written(part.epilogue)))
     return True
 
 
-def with_crlf(text: str) -> str:
-    """Return a text with every line end (CRLF, a bare CR, a bare LF) as CRLF.
+def written(text: str) -> bytes:
+    """Return text of a message as octets: those that stood for octets above 127 are these again.
 
     Args:
-        text: The text.
+        text: The text, in ASCII but for surrogates.
 
     Returns:
-        The same text.
+        The octets, line ends as they are.
     """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\n", "\r\n")
+    return text.encode("ascii", "surrogateescape")

@@ -37,7 +37,7 @@ from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstruct
 from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
-from ehlo.message.plain_tree import Boundaries, plain_octets, with_crlf
+from ehlo.message.plain_tree import Boundaries, plain_octets, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,7 +280,7 @@ class _Generator(BytesGenerator):
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
-        self.write(with_crlf(lines or ""))
+        self._fp.write(crlf(written(lines or "")))
 
     @classmethod
     def _make_boundary(cls, text: Any = None) -> str:  # noqa: ANN401 - the package's own

@@ -397,7 +397,10 @@ def test_who_is_awake_does_not_sleep(server: Server, monkeypatch: pytest.MonkeyP
     blocking = ehlo.blocking.Client(server.url)._here()
     blocking.wait(sleeper)
     monkeypatch.setattr("ehlo.blocking._pool._NAP", 0.001)
-    blocking.wait(Sleeper(), until=blocking.clock() + 0.01)  # in several pieces
+    until = blocking.clock() + 0.01
+    blocking.wait(Sleeper(), until)  # in several pieces
+    assert blocking.clock() >= until
+    assert sleeper.waker is None
 
 
 def test_a_bell_may_be_rung_twice() -> None:

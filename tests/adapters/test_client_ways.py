@@ -199,7 +199,8 @@ def test_one_socket_does_for_one_session(adapter: Colour) -> None:
 
 def test_none_is_no_socket(adapter: Colour) -> None:
     with Server() as server, adapter.client(server.url, sock=None) as client:
-        client.verify()
+        assert client.verify().pipelining
+        assert client.stats().opened == 1
 
 
 def test_a_unix_socket(adapter: Colour, tmp_path: Path) -> None:

@@ -196,7 +196,9 @@ def test_a_proxy_that_keeps_silent(adapter: Colour, kind: str) -> None:
 def test_a_proxy_without_a_deadline(adapter: Colour, kind: str) -> None:
     with Server() as server, ProxyServer((server.host, server.port)) as proxy:
         timeouts = ehlo.Timeouts(connect=None)
-        adapter.connect(f"smtp://{MAIL}", proxy=proxy.url(kind), timeouts=timeouts, **PLAIN).close()
+        options = {"proxy": proxy.url(kind), "timeouts": timeouts, **PLAIN}
+        with adapter.connect(f"smtp://{MAIL}", **options) as session:
+            assert session.noop().code == 250
 
 
 @pytest.mark.parametrize("kind", KINDS)

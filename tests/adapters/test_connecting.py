@@ -22,6 +22,7 @@ from support.addresses import (
     HOST,
     deaf,
     descriptors,
+    free_port,
     hurry,
     refusing,
     resolve_to,
@@ -300,7 +301,7 @@ def test_the_local_address(adapter: Colour, local: Any) -> None:
 
 
 def test_the_local_port(adapter: Colour) -> None:
-    _, port = refusing()
+    port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"smtp://127.0.0.1:{listener.getsockname()[1]}"
         with suppress(ehlo.Timeout):

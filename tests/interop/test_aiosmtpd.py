@@ -1,6 +1,5 @@
 """Through both adapters to aiosmtpd, a server that is not ours and is always at hand."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 import ehlo
+from support.addresses import free_port
 from support.colours import Colour, colour
 from support.tls import client_context, server_context
 
@@ -43,8 +43,7 @@ def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, d
 @contextmanager
 def running(**options: Any) -> Iterator[tuple[Keeper, int]]:
     keeper = Keeper()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(keeper, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:

@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import threading
 import time
 import uuid
@@ -25,6 +24,7 @@ import ehlo
 import ehlo.asyncio
 import ehlo.blocking
 from ehlo import Outcome
+from support.addresses import free_port
 from support.colours import Colour, colour
 
 pytestmark = [
@@ -105,13 +105,6 @@ class Postfix:
             if wanted <= set(found) or time.monotonic() > end:
                 return found
             time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 import ehlo
 from ehlo.testing import Server
-from support.addresses import refusing
+from support.addresses import free_port, refusing
 from support.colours import Colour, colour
 from support.frames import assert_hidden, shown
 from support.secrets import PASSWORD
@@ -64,7 +64,7 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def proxy_to(kind: str, allowed: int, directory: Path) -> Iterator[int]:
-    _, port = refusing()
+    port = free_port()
     if kind == "socks5":
         command = ["microsocks", "-i", "127.0.0.1", "-p", str(port), "-u", "ada", "-P", PASSWORD]
     else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import itertools
+import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -36,10 +39,33 @@ def deaf() -> Iterator[tuple[str, int]]:
         yield listener.getsockname()
 
 
+def free_port() -> int:
+    """Return a port for a program to listen at, or to connect from.
+
+    It is none of those that a system hands out by itself: what other tests open meanwhile does not
+    get it.
+    """
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _taken() -> socket.socket:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    atexit.register(taken.close)
+    return taken
+
+
+_TAKEN: Final = itertools.cycle([_taken().getsockname() for _ in range(4)])
+"""Ports that are bound while the tests run, so that nobody else can come to listen there."""
+
+
 def refusing() -> tuple[str, int]:
-    """Return an address that refuses connections."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address: tuple[str, int] = listener.getsockname()
+    """Return an address that refuses connections, and another one than the last three times."""
+    address: tuple[str, int] = next(_TAKEN)
     return address
 
 

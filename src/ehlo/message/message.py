@@ -318,6 +318,10 @@ class Message:
             return content.octets
         # Not joined: a piece at a time is there beside the whole, and stays in the cache.
         buffer = BytesIO()
+        if content.octets:  # all at once: a buffer that grows is copied again and again
+            buffer.seek(content.octets - 1)
+            buffer.write(b"\n")
+            buffer.seek(0)
         buffer.writelines(_now(content))
         return buffer.getvalue()
 

@@ -1,109 +1,138 @@
 """Messages of the standard library that leave nothing to judge: nearly all of them.
 
-They consist of multiparts and of bodies in ASCII, as they are made by `EmailMessage` and by what
-reads 7-bit messages. The package's generator writes the same, part by part into buffers within
-buffers; here each octet is copied once.
+They consist of multiparts and of bodies in ASCII or UTF-8, as they are made by `EmailMessage` and
+by what reads such messages. The package's generator writes them part by part into buffers within
+buffers, each of them joined; here they are joined once, of pieces that stay in the cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ehlo.line_ends import crlf
+from ehlo.line_ends import PIECE, crlf
+from ehlo.message.bodies import text_body
 from ehlo.message.headers import LINE_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from email.message import Message as EmailMessage
 
-    Field: TypeAlias = Callable[[str, Any], str]
-    """Writes a field, line end included."""
-
-__all__ = ["plain_octets", "written"]
+__all__ = ["Boundaries", "Fields", "WriteFields", "plain_octets", "written"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
+Fields: TypeAlias = Iterable[tuple[str, Any]]
+"""Names and values, as `raw_items` tells them."""
+WriteFields: TypeAlias = Callable[[Fields], list[str]]
+"""Writes each field, line end included."""
+Boundaries: TypeAlias = dict[int, str]
+"""The boundaries of multiparts that have none yet, by the identity of the part."""
 
 _BOUNDARY: Final = 'boundary="{}"'
 _END: Final = "\r\n\t ;"
 _CONTAINERS: Final = ("message/", "multipart/")
+_ENCODING: Final = "content-transfer-encoding"
 
 
-Boundaries: TypeAlias = dict[int, str]
-"""The boundaries of multiparts that have none yet, by the identity of the part."""
-
-
-def plain_octets(message: AnyMessage, field: Field, boundaries: Boundaries) -> bytes | None:
-    """Write a message, if it is of that kind.
+def plain_octets(
+    message: AnyMessage, header: Fields, write_fields: WriteFields, boundaries: Boundaries
+) -> bytes | None:
+    """Write a message in 7-bit form, if it is of that kind.
 
     Args:
-        message: The message.
-        field: Writes its fields.
+        message: The message; it is not changed.
+        header: The fields to be written instead of its own.
+        write_fields: Writes fields.
         boundaries: For multiparts that have none.
 
     Returns:
         Its octets, every line ended by CRLF but perhaps the last; None if it takes more than this.
     """
-    pieces: list[bytes] = []
-    if not _write(message, field, boundaries, pieces):
-        return None
-    return b"".join(pieces)
+    writer = _Writer(write_fields, boundaries)
+    return b"".join(writer.pieces) if writer.part(message, header) else None
 
 
-def _write(part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[bytes]) -> bool:
-    """Write a part; return whether that was possible."""
-    kind = part.get_content_type()
-    if part.is_multipart():
-        is_plain = kind.startswith("multipart/") and kind != "multipart/signed"
-        return is_plain and _write_parts(part, field, boundaries, pieces)
-    text: Any = part.get_payload()
-    # What is not ASCII is octets of some charset, or text that nobody has encoded.
-    is_plain = isinstance(text, str) and text.isascii() and not kind.startswith(_CONTAINERS)
-    if is_plain:
-        pieces += (written("".join(_header(part, field))), crlf(written(text)))
-    return is_plain
+class _Writer:
+    """Writes parts, and tells of each whether that was possible."""
 
+    def __init__(self, write_fields: WriteFields, boundaries: Boundaries) -> None:
+        self._write_fields = write_fields
+        self._boundaries = boundaries
+        self.pieces: list[bytes] = []
 
-def _header(part: AnyMessage, field: Field) -> list[str]:
-    lines = [field(name, value) for name, value in part.raw_items()]
-    lines.append("\r\n")
-    return lines
-
-
-def _bounded(part: AnyMessage, field: Field, boundary: str) -> list[str]:
-    """Return the header of a multipart with a boundary that it did not have."""
-    lines = _header(part, field)
-    at = [name.lower() for name in part.keys()].index("content-type")  # noqa: SIM118 - with repeats
-    kind = lines[at].rstrip(_END)
-    fits = len(kind) + len(boundary) + len(_BOUNDARY) <= LINE_MAX
-    lines[at] = "".join((kind, ";", " " if fits else "\r\n ", _BOUNDARY.format(boundary), "\r\n"))
-    return lines
-
-
-def _write_parts(
-    part: AnyMessage, field: Field, boundaries: Boundaries, pieces: list[bytes]
-) -> bool:
-    """Write the parts of a multipart, between its boundaries (RFC 2046 section 5.1.1)."""
-    parts: Any = part.get_payload()
-    new = boundaries.get(id(part))
-    boundary = new or part.get_boundary()
-    around = (part.preamble or "", part.epilogue or "")
-    if not (parts and boundary and boundary.isprintable() and all(map(str.isascii, around))):
-        return False
-    header = _header(part, field) if new is None else _bounded(part, field, new)
-    pieces.append(written("".join(header)))
-    delimiter = written(f"\r\n--{boundary}")
-    if part.preamble is not None:
-        pieces += (crlf(written(part.preamble)), b"\r\n")
-    pieces.append(delimiter.removeprefix(b"\r\n"))
-    for it in parts:
-        pieces.append(b"\r\n")
-        if not _write(it, field, boundaries, pieces):
+    def part(self, part: AnyMessage, header: Fields) -> bool:
+        kind = part.get_content_type()
+        if part.is_multipart():
+            is_plain = kind.startswith("multipart/") and kind != "multipart/signed"
+            return is_plain and self._multipart(part, header)
+        text: Any = part.get_payload()
+        if not isinstance(text, str) or kind.startswith(_CONTAINERS):
             return False
-        pieces.append(delimiter)
-    pieces.append(b"--\r\n")
-    if part.epilogue is not None:
-        pieces.append(crlf(written(part.epilogue)))
-    return True
+        if text.isascii():
+            self._header(header)
+            self._text(text)
+            return True
+        return kind.startswith("text/") and self._utf8_text(part, header, text)
+
+    def _header(self, header: Fields) -> None:
+        self.pieces.append(written("".join(self._write_fields(header)) + "\r\n"))
+
+    def _text(self, text: str) -> None:
+        """Write lines, piece by piece if no CRLF can be cut in two."""
+        step = len(text) if "\r" in text else PIECE
+        for start in range(0, len(text), step):
+            self.pieces.append(crlf(written(text[start : start + step])))
+
+    def _utf8_text(self, part: AnyMessage, header: Fields, text: str) -> bool:
+        """Encode a text that was left in 8-bit form; the package would always choose Base64."""
+        if part[_ENCODING] != "8bit" or part.get_content_charset() != "utf-8":
+            return False
+        # What is no octets, or is not UTF-8, is another text; a text that is encoded ends its line.
+        if part.get_payload(decode=True) != text.encode() or not text.endswith("\n"):
+            return False
+        encoding, octets = text_body(text)
+        self._header(
+            [(name, encoding if name.lower() == _ENCODING else value) for name, value in header]
+        )
+        self.pieces.append(octets)
+        return True
+
+    def _multipart(self, part: AnyMessage, header: Fields) -> bool:
+        """Write the parts of a multipart, between its boundaries (RFC 2046 section 5.1.1)."""
+        parts: Any = part.get_payload()
+        new = self._boundaries.get(id(part))
+        boundary = new or part.get_boundary()
+        preamble, epilogue = part.preamble, part.epilogue
+        around = (preamble or "") + (epilogue or "")
+        if not (parts and boundary and boundary.isprintable() and around.isascii()):
+            return False
+        if new is None:
+            self._header(header)
+        else:
+            self.pieces.append(written("".join(self._bounded(header, new))))
+        delimiter = written(f"\r\n--{boundary}")
+        if preamble is not None:
+            self.pieces += (crlf(written(preamble)), b"\r\n")
+        self.pieces.append(delimiter.removeprefix(b"\r\n"))
+        for it in parts:
+            self.pieces.append(b"\r\n")
+            if not self.part(it, it.raw_items()):
+                return False
+            self.pieces.append(delimiter)
+        self.pieces.append(b"--\r\n")
+        if epilogue is not None:
+            self._text(epilogue)
+        return True
+
+    def _bounded(self, header: Fields, boundary: str) -> list[str]:
+        """Return the header of a multipart with a boundary that it did not have."""
+        header = list(header)
+        lines = [*self._write_fields(header), "\r\n"]
+        at = [name.lower() for name, _ in header].index("content-type")
+        kind = lines[at].rstrip(_END)
+        fits = len(kind) + len(boundary) + len(_BOUNDARY) <= LINE_MAX
+        blank = " " if fits else "\r\n "
+        lines[at] = f"{kind};{blank}{_BOUNDARY.format(boundary)}\r\n"
+        return lines
 
 
 def written(text: str) -> bytes:

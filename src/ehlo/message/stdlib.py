@@ -38,6 +38,7 @@ from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
 from ehlo.message.plain_tree import Boundaries, plain_octets, written
+from ehlo.message.plain_tree import Fields as Header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,10 @@ _ADDRESS_FIELDS: Final = {
     *("bcc", "cc", "from", "reply-to", "sender", "to"),
     *("resent-cc", "resent-from", "resent-reply-to", "resent-sender", "resent-to"),
 }
+_TEXT_FIELDS: Final = {"comments", "subject"}  # RFC 5322 section 3.6.5
 _WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a name before it
 _HIDDEN: Final = {"bcc", "resent-bcc"}
+_MADE: Final = {"date", "message-id"}
 _IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -110,14 +113,13 @@ def serialised(
     """
     try:
         fields = [
-            (name.lower(), unfolded(name, _source(value))) for name, value in message.raw_items()
+            (name.lower(), unfolded(name, _text(value))) for name, value in message.raw_items()
         ]
         check_once(fields)
         found = envelope or envelope_of(fields)
-        boundaries: Boundaries = {}
-        clone = _copied(message, make_id, boundaries)
-        _complete(clone, fields, found, now, make_id)
-        content, octets = _content(clone, fields, boundaries)
+        header = _header(message, fields, found, now, make_id)
+        source = _Source(message, header, _new_boundaries(message, make_id))
+        content, octets = _content(source, fields)
         return Serialised(content, found, message_id_of(octets))
     except InvalidInput:
         raise
@@ -125,66 +127,74 @@ def serialised(
         raise InvalidInput(f"the message cannot be written: {exc}") from exc
 
 
-def _source(value: Any) -> str:  # noqa: ANN401 - what a Message holds is up to its maker
+def _text(value: Any) -> str:  # noqa: ANN401 - what a Message holds is up to its maker
     """Return the text of a field; a legacy Header writes encoded words and folds."""
     return str(value) if isinstance(value, str) else value.encode()
 
 
-def _copied(part: AnyMessage, make_id: Callable[[], str], boundaries: Boundaries) -> AnyMessage:
-    """Copy the tree of parts, not what is in them, and note a boundary for every multipart.
-
-    The generator sets policies and boundaries; this way it sets them in nobody else's message.
-    """
-    clone = copy.copy(part)
-    # The generator copies parts whose encoding it changes: deeply, with all that fields consist of.
-    vars(clone)["__deepcopy__"] = partial(_shallow, clone)
-    if part.is_multipart():
-        parts = cast("list[AnyMessage]", part.get_payload())
-        clone.set_payload([_copied(it, make_id, boundaries) for it in parts])
-        if clone.get_content_maintype() == "multipart" and not clone.get_boundary():
-            boundaries[id(clone)] = f"=_{new_identifier(make_id)}"
-    return clone
+def _new_boundaries(message: AnyMessage, make_id: Callable[[], str]) -> Boundaries:
+    """Make a boundary for every multipart that has none."""
+    if not message.is_multipart():
+        return {}
+    return {
+        id(part): f"=_{new_identifier(make_id)}"
+        for part in message.walk()
+        if part.is_multipart()
+        and part.get_content_maintype() == "multipart"
+        and not part.get_boundary()
+    }
 
 
-def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
-    """Copy a part and its list of fields; fields themselves never change."""
-    clone = copy.copy(part)
-    del vars(clone)["__deepcopy__"]  # which would copy the other one
-    del clone[""]  # makes a new list of fields
-    return clone
-
-
-def _complete(
-    clone: AnyMessage,
+def _header(
+    message: AnyMessage,
     fields: Fields,
     envelope: Envelope,
     now: Callable[[], datetime],
     make_id: Callable[[], str],
-) -> None:
-    for name in _HIDDEN.intersection(name for name, _ in fields):
-        del clone[name]  # makes a new list of fields: the copy shared the old one
-    names = {name for name, value in fields if value.strip()}  # an empty field says nothing
-    if "date" not in names:
-        del clone["Date"]
-        clone.set_raw("Date", format_date(now()))
-    if "message-id" not in names:
-        del clone["Message-ID"]
+) -> list[tuple[str, Any]]:
+    """Return the header as it leaves: nothing hidden, with a date and an identifier."""
+    lacking = _MADE.difference(
+        name for name, value in fields if value.strip()
+    )  # empty says nothing
+    dropped = _HIDDEN | lacking
+    header = [
+        item
+        for item, (name, _) in zip(message.raw_items(), fields, strict=True)
+        if name not in dropped
+    ]
+    if "date" in lacking:
+        header.append(("Date", format_date(now())))
+    if "message-id" in lacking:
         author = author_of(fields) or envelope.sender
-        clone.set_raw("Message-ID", new_message_id(author, make_id))
+        header.append(("Message-ID", new_message_id(author, make_id)))
+    return header
 
 
-def _content(
-    clone: AnyMessage, fields: Fields, boundaries: Boundaries
-) -> tuple[Octets | Formed, bytes]:
+class _Source(NamedTuple):
+    """What is written.
+
+    Attributes:
+        message: The message; it is not changed.
+        header: Its fields, which are written instead of those it has.
+        boundaries: For its multiparts that have none.
+    """
+
+    message: AnyMessage
+    header: list[tuple[str, Any]]
+    boundaries: Boundaries
+
+
+def _content(source: _Source, fields: Fields) -> tuple[Octets | Formed, bytes]:
     """Return the content of a message, and its octets in one of their forms."""
     if _needs_smtputf8(fields):
-        octets = _generated(clone, "7bit", boundaries, utf8=True)
+        octets = _generated(source, "7bit", utf8=True)
         return Formed(partial(_only, octets), needs_smtputf8=True), octets
     try:
-        octets = _generated(clone, "7bit", boundaries)
+        octets = _generated(source, "7bit")
     except UnicodeEncodeError:  # octets of no known charset are left as they are
-        octets = _generated(clone, "8bit", boundaries)
-        return Formed(partial(_either, clone, octets)), octets
+        octets = _generated(source, "8bit")
+        # The copy is the message as it is now, whatever its owner does until it is sent.
+        return Formed(partial(_either, _copied(source), octets)), octets
     return looked_at(octets), octets
 
 
@@ -219,25 +229,60 @@ def _in_base64(clone: AnyMessage) -> bytes:
             part.set_payload(encodebytes(octets).decode("ascii"))
             del part["Content-Transfer-Encoding"]  # makes a new list of fields
             part.set_raw("Content-Transfer-Encoding", "base64")
-    return _generated(clone, "7bit", {})  # it has its boundaries
+    return _generated(_source_of(clone), "7bit")
 
 
-def _generated(
-    clone: AnyMessage, transfer: str, boundaries: Boundaries, *, utf8: bool = False
-) -> bytes:
-    policy = _policy(cast("Any", clone.policy), transfer, utf8)
-    plain = plain_octets(clone, partial(_field, policy, utf8=utf8), boundaries)
-    if plain is not None:
-        return plain
-    for part in clone.walk() if boundaries else ():
-        if id(part) in boundaries:  # set only now: that takes longer than all else
-            part.set_boundary(boundaries.pop(id(part)))
+def _source_of(message: AnyMessage) -> _Source:
+    return _Source(message, list(message.raw_items()), {})
+
+
+def _generated(source: _Source, transfer: str, *, utf8: bool = False) -> bytes:
+    policy = _policy(cast("Any", source.message.policy), transfer, utf8)
+    if transfer == "7bit":
+        write_fields = partial(_fields, policy, utf8=utf8)
+        plain = plain_octets(source.message, source.header, write_fields, source.boundaries)
+        if plain is not None:
+            return plain
     buffer = _Buffer()
     kind = _Utf8Generator if utf8 else _Generator
-    kind(cast("Any", buffer), mangle_from_=False, policy=policy).flatten(clone)
+    generator = kind(cast("Any", buffer), mangle_from_=False, policy=policy)
+    generator.flatten(_copied(source))
     octets = buffer.getvalue()
     # A payload that is not what its type says is passed through.
     return octets if has_only_crlf(octets) else crlf(octets)
+
+
+def _copied(source: _Source) -> AnyMessage:
+    """Copy the tree of parts, not what is in them: the package's generator changes it."""
+    clone = _copied_part(source.message, source.boundaries)
+    for name in ("", *clone.keys()):
+        del clone[name]  # makes a new list of fields: the copy shared the old one
+    for name, value in source.header:
+        clone.set_raw(name, value)
+    boundary = source.boundaries.get(id(source.message))
+    if boundary is not None:
+        clone.set_boundary(boundary)
+    return clone
+
+
+def _copied_part(part: AnyMessage, boundaries: Boundaries) -> AnyMessage:
+    clone = copy.copy(part)
+    # The generator copies parts whose encoding it changes: deeply, with all that fields consist of.
+    vars(clone)["__deepcopy__"] = partial(_shallow, clone)
+    if part.is_multipart():
+        parts = cast("list[AnyMessage]", part.get_payload())
+        clone.set_payload([_copied_part(it, boundaries) for it in parts])
+        if id(part) in boundaries:
+            clone.set_boundary(boundaries[id(part)])
+    return clone
+
+
+def _shallow(part: AnyMessage, _memo: object) -> AnyMessage:
+    """Copy a part and its list of fields; fields themselves never change."""
+    clone = copy.copy(part)
+    del vars(clone)["__deepcopy__"]  # which would copy the other one
+    del clone[""]  # makes a new list of fields
+    return clone
 
 
 @lru_cache(maxsize=16)  # there are few, and making one takes as long as writing a field
@@ -275,8 +320,8 @@ class _Generator(BytesGenerator):
 
     def _write_headers(self, msg: AnyMessage) -> None:
         policy: Any = self.policy
-        for name, value in msg.raw_items():
-            self.write(_field(policy, name, value, utf8=self.utf8))
+        for field in _fields(policy, msg.raw_items(), utf8=self.utf8):
+            self.write(field)
         self.write("\r\n")
 
     def _write_lines(self, lines: str) -> None:
@@ -303,13 +348,28 @@ def as_it_is(message: AnyMessage) -> bytes:
     Returns:
         Its octets, lines ended by CRLF.
     """
-    return _generated(copy.deepcopy(message), "8bit", {})  # a copy: boundaries are given to it
+    return _generated(_source_of(message), "8bit")
 
 
-def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _source
+def _fields(policy: Policy, header: Header, *, utf8: bool) -> list[str]:
+    # Nearly all are short and plain, and nothing is called for those.
+    return [
+        f"{name}: {value}\r\n"
+        if isinstance(value, str)
+        and len(name) + len(value) + 2 <= LINE_MAX
+        and value.isascii()
+        and value.isprintable()
+        and _ENCODED not in value
+        and _is_name(name)
+        else _field(policy, name, value, utf8=utf8)
+        for name, value in header
+    ]
+
+
+def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _text
     if not _is_name(name):
         raise InvalidInput(f"not the name of a header field: {name!r}")
-    source = _source(value)
+    source = _text(value)
     is_decoded = hasattr(value, "name")  # a value that was read or set, not the source of one
     if _is_short(name, source) and not (is_decoded and _ENCODED in source):
         return f"{name}: {source}\r\n"
@@ -318,6 +378,8 @@ def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa
     # The package encodes what is longer than a line, and so breaks links, identifiers, signatures.
     if is_decoded and source.isascii() and is_taken_literally(name):
         return identifiers(name, source)
+    if is_decoded and name.lower() in _TEXT_FIELDS and source.isprintable():
+        return _surrogates(unstructured(name, source, utf8=utf8))
     written = None
     if name.lower() in _ADDRESS_FIELDS:
         as_source = source.isascii() and not is_decoded
@@ -327,6 +389,11 @@ def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa
     elif source.isascii() and max(map(len, source.split()), default=0) > _WORD_MAX:
         written = unstructured(name, source)
     return written or _folded(policy, name, value)
+
+
+def _surrogates(field: str) -> str:
+    """Return a field as the generator has it: octets above 127 are surrogates."""
+    return field if field.isascii() else field.encode().decode("ascii", "surrogateescape")
 
 
 def _as_source(name: str, source: str) -> str | None:
@@ -343,7 +410,7 @@ def _is_short(name: str, source: str) -> bool:
     return len(name) + len(source) + 2 <= LINE_MAX and source.isascii() and source.isprintable()
 
 
-def _folded(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see _source
+def _folded(policy: Policy, name: str, value: Any) -> str:  # noqa: ANN401 - see _text
     """Let the package write a field, and look at what it wrote."""
     folded = policy.fold_binary(name, value).decode("ascii", "surrogateescape")
     if not _FOLDED.fullmatch(folded):
@@ -364,6 +431,5 @@ def _address_field(name: str, source: str, *, as_source: bool, utf8: bool) -> st
         except InvalidAddress:
             groups = ()
         if groups:
-            field = address_groups(name, groups, as_source=as_source, utf8=utf8)
-            return field.encode().decode("ascii", "surrogateescape")  # as the generator has them
+            return _surrogates(address_groups(name, groups, as_source=as_source, utf8=utf8))
     return "\r\n".join((*lines, "")) if longest <= LINE_OCTETS_MAX else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ehlo import Envelope
+from ehlo import Envelope, InvalidInput
 from ehlo.message import plain_tree, prepare, stdlib
 from support.outgoing import octets_of
 
@@ -36,7 +36,16 @@ PLAIN = {
         f"Content-Type: multipart/alternative; boundary=cut\n\n{PARTS}\n--in--\n"
     ),
 }
+EIGHT_BIT = "Content-Transfer-Encoding: 8bit\n\n"
 OTHERS = {
+    "octets of another charset": f"Content-Type: text/plain; charset=latin-9\n{EIGHT_BIT}Grüße.\n",
+    "octets that are no UTF-8": (
+        f"Content-Type: text/plain; charset=utf-8\n{EIGHT_BIT}Gr\udcfc\udcdfe.\n"
+    ),
+    "octets without a last line end": (
+        f"Content-Type: text/plain; charset=utf-8\n{EIGHT_BIT}Grüße."
+    ),
+    "octets that are no text": f"Content-Type: x/y; charset=utf-8\n{EIGHT_BIT}Grüße.\n",
     "octets": "Content-Type: text/plain; charset=utf-8\n\nGrüße.\n",
     "octets in a part": f"Content-Type: multipart/mixed; boundary=cut\n\n{PARTS}".replace(
         "\nfirst", "Content-Type: text/plain; charset=utf-8\n\nGrüße", 1
@@ -71,8 +80,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Say of each message whether it was plain."""
     found: list[bool] = []
 
-    def plain_octets(message: Any, field: Any, boundaries: Any) -> bytes | None:
-        octets = plain_tree.plain_octets(message, field, boundaries)
+    def plain_octets(*args: Any) -> bytes | None:
+        octets = plain_tree.plain_octets(*args)
         found.append(octets is not None)
         return octets
 
@@ -85,7 +94,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def test_it_is_what_the_generator_writes(
     name: str, policy: str, told: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = (HEADER + (PLAIN | OTHERS)[name]).encode()
+    source = (HEADER + (PLAIN | OTHERS)[name]).encode(errors="surrogateescape")
     message: Any = email.message_from_bytes(source, policy=POLICIES[policy])
     octets = written(message)
     assert set(told) == {name in PLAIN}
@@ -106,6 +115,40 @@ def test_messages_that_python_makes_are_plain(
     assert b'Content-Type: multipart/alternative; boundary="=_id' in octets
     monkeypatch.setattr(stdlib, "plain_octets", lambda *_: None)
     assert written(message) == octets
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Viele Grüße an alle\n", "quoted-printable"),
+        ("日本語\r\n.\n", "base64"),
+        ("é" * 600 + "\n", "base64"),
+    ],
+)
+def test_a_text_in_utf_8_is_encoded_in_the_shorter_way(
+    text: str, encoding: str, policy: str, told: list[bool]
+) -> None:
+    source = f"{HEADER}Content-Type: text/plain; charset=UTF-8\n{EIGHT_BIT}{text}".encode()
+    octets = written(email.message_from_bytes(source, policy=POLICIES[policy]))
+    assert told == [True]
+    assert octets.isascii()
+    assert octets.count(b"Content-Transfer-Encoding:") == 1
+    parsed = email.message_from_bytes(octets, policy=email.policy.default)
+    assert parsed["Content-Transfer-Encoding"] == encoding
+    assert parsed.get_content().splitlines() == text.splitlines()
+    assert parsed["Subject"] == "x"
+
+
+def test_what_is_no_octets_but_looks_like_utf_8_is_not_encoded(told: list[bool]) -> None:
+    message: LegacyMessage[str, str] = LegacyMessage()
+    message["From"] = message["To"] = "a@example.org"
+    message["Content-Type"] = "text/plain; charset=utf-8"
+    message["Content-Transfer-Encoding"] = "8bit"
+    message.set_payload("Ã¼\n")  # as Latin-1, this is the UTF-8 of another text
+    with pytest.raises(InvalidInput):
+        written(message)
+    assert set(told) == {False}
 
 
 def test_a_long_type_is_folded_before_its_boundary() -> None:

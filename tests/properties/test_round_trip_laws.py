@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from typing import Any
@@ -112,8 +113,8 @@ def test_a_message_comes_back_as_it_was(
     octets = message.as_bytes(make_id=lambda: "id", transfer=transfer, smtputf8=smtputf8)
     reader: Any = policy.default if is_modern else policy.compat32
     again = Message.from_email(message_from_bytes(octets, policy=reader))
-    for name in Message.__slots__:
-        assert getattr(again, name) == getattr(message, name), name
+    for field in fields(Message):
+        assert getattr(again, field.name) == getattr(message, field.name), field.name
     assert again == message
     assert again.as_bytes(make_id=lambda: "id", transfer=transfer, smtputf8=smtputf8) == octets
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
 from io import BytesIO
@@ -88,10 +88,10 @@ class MessageParts(TypedDict, total=False):
     transfer: Body | str
 
 
-_set = object.__setattr__
+_NONE: Final = ()
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Message:
     """A mail message: values that are checked when it is made and never change.
 
@@ -167,30 +167,30 @@ class Message:
     """
 
     from_: tuple[Mailbox, ...]
-    to: tuple[Entry, ...]
-    cc: tuple[Entry, ...]
-    bcc: tuple[Entry, ...]
-    reply_to: tuple[Entry, ...]
-    sender: Mailbox | None
-    subject: str
-    text: str | None
-    html: str | None
-    alternatives: tuple[Alternative, ...]
-    inline: tuple[Attachment, ...]
-    calendar: Calendar | None
-    attachments: tuple[Attachment, ...]
-    in_reply_to: tuple[str, ...]
-    references: tuple[str, ...]
-    auto_submitted: AutoSubmitted | None
-    disposition_notification_to: tuple[Mailbox, ...]
-    mailing_list: MailingList | None
-    resent: tuple[Resent, ...]
-    headers: tuple[tuple[str, str], ...]
-    date: datetime | None
-    message_id: str | None
-    transfer: Body
+    to: tuple[Entry, ...] = ()
+    cc: tuple[Entry, ...] = ()
+    bcc: tuple[Entry, ...] = ()
+    reply_to: tuple[Entry, ...] = ()
+    sender: Mailbox | None = None
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    inline: tuple[Attachment, ...] = ()
+    calendar: Calendar | None = None
+    attachments: tuple[Attachment, ...] = ()
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    auto_submitted: AutoSubmitted | None = None
+    disposition_notification_to: tuple[Mailbox, ...] = ()
+    mailing_list: MailingList | None = None
+    resent: tuple[Resent, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    date: datetime | None = None
+    message_id: str | None = None
+    transfer: Body = Body.EIGHT_BIT_MIME
 
-    def __init__(  # noqa: PLR0913 - one for each thing a message has, by name
+    def __init__(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one for each thing a message has, by name
         self,
         *,
         from_: MailboxLike | Sequence[MailboxLike],
@@ -217,36 +217,54 @@ class Message:
         message_id: str | None = None,
         transfer: Body | str = Body.EIGHT_BIT_MIME,
     ) -> None:
-        # Nothing is called for what most messages have not.
-        _set(self, "from_", mailboxes(from_))
-        _set(self, "to", entries(to))
-        _set(self, "cc", entries(cc) if cc != () else ())
-        _set(self, "bcc", entries(bcc) if bcc != () else ())
-        _set(self, "reply_to", entries(reply_to) if reply_to != () else ())
-        _set(self, "sender", None if sender is None else Mailbox.of(sender))
-        _set(self, "subject", _checked_subject(subject))
-        _set(self, "text", None if text is None else checked_text("text", text))
-        _set(self, "html", None if html is None else checked_text("html", html))
-        _set(self, "alternatives", _all(Alternative, alternatives) if alternatives != () else ())
-        _set(self, "inline", _all(Attachment, inline) if inline != () else ())
-        _set(self, "calendar", None if calendar is None else _one(Calendar, calendar))
-        _set(self, "attachments", _all(Attachment, attachments) if attachments != () else ())
-        _set(self, "in_reply_to", () if in_reply_to is None else message_ids(in_reply_to))
-        _set(self, "references", () if references is None else message_ids(references))
-        kind = auto_submitted
-        _set(self, "auto_submitted", None if kind is None else chosen(AutoSubmitted, kind))
-        notified = disposition_notification_to
-        _set(self, "disposition_notification_to", mailboxes(notified) if notified != () else ())
-        _set(
-            self, "mailing_list", None if mailing_list is None else _one(MailingList, mailing_list)
-        )
-        _set(self, "resent", _all(Resent, resent) if resent != () else ())
-        _set(self, "headers", extra_fields(headers, set(self._written())) if headers else ())
-        _set(self, "date", date)
-        _set(self, "message_id", None if message_id is None else check_message_id(message_id))
-        _set(self, "transfer", transfer if type(transfer) is Body else chosen(Body, transfer))
+        # What a message has not is as the class says, and nothing is called or kept for it.
+        parts = vars(self)
+        parts["from_"] = mailboxes(from_)
+        if to is not _NONE:
+            parts["to"] = entries(to)
+        if cc is not _NONE:
+            parts["cc"] = entries(cc)
+        if bcc is not _NONE:
+            parts["bcc"] = entries(bcc)
+        if reply_to is not _NONE:
+            parts["reply_to"] = entries(reply_to)
+        if sender is not None:
+            parts["sender"] = Mailbox.of(sender)
+        if subject != "":
+            parts["subject"] = _checked_subject(subject)
+        if text is not None:
+            parts["text"] = checked_text("text", text)
+        if html is not None:
+            parts["html"] = checked_text("html", html)
+        if alternatives is not _NONE:
+            parts["alternatives"] = _all(Alternative, alternatives)
+        if inline is not _NONE:
+            parts["inline"] = _all(Attachment, inline)
+        if calendar is not None:
+            parts["calendar"] = _one(Calendar, calendar)
+        if attachments is not _NONE:
+            parts["attachments"] = _all(Attachment, attachments)
+        if in_reply_to is not None:
+            parts["in_reply_to"] = message_ids(in_reply_to)
+        if references is not None:
+            parts["references"] = message_ids(references)
+        if auto_submitted is not None:
+            parts["auto_submitted"] = chosen(AutoSubmitted, auto_submitted)
+        if disposition_notification_to is not _NONE:
+            parts["disposition_notification_to"] = mailboxes(disposition_notification_to)
+        if mailing_list is not None:
+            parts["mailing_list"] = _one(MailingList, mailing_list)
+        if resent is not _NONE:
+            parts["resent"] = _all(Resent, resent)
+        if headers:
+            parts["headers"] = extra_fields(headers, set(self._written()))
         if date is not None:
             check_date(date)
+            parts["date"] = date
+        if message_id is not None:
+            parts["message_id"] = check_message_id(message_id)
+        if transfer is not Body.EIGHT_BIT_MIME:
+            parts["transfer"] = chosen(Body, transfer)
         if len(self.from_) != 1:
             check_authors(self.from_, self.sender)
         if self.inline:
@@ -264,7 +282,7 @@ class Message:
         Raises:
             InvalidInput: As for the class; InvalidAddress and TypeError likewise.
         """
-        parts = {name: getattr(self, name) for name in Message.__slots__} | changes
+        parts = {name: getattr(self, name) for name in _NAMES} | changes
         return type(self)(**cast("Any", parts))
 
     def envelope(self) -> Envelope:
@@ -477,7 +495,7 @@ class Message:
         return f"Message({', '.join(shown)})"
 
     def _shown(self) -> Iterator[tuple[str, object]]:
-        for name in Message.__slots__:
+        for name in _NAMES:
             value = getattr(self, name, None)
             if name in _TEXTS and value is not None:
                 yield name, _Characters(len(value))
@@ -485,6 +503,7 @@ class Message:
                 yield name, value
 
 
+_NAMES: Final = tuple(field.name for field in fields(Message))
 _TEXTS: Final = ("text", "html")
 _NOTHING: Final = (None, (), "")
 _ALSO_FIELDS: Final = (

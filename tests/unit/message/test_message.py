@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +69,8 @@ def ours(**parts: Any) -> Message:
 
 def test_each_parameter_has_its_part() -> None:
     names = list(inspect.signature(Message.__init__).parameters)[1:]
-    assert names == [*PARTS] == [*Message.__slots__] == [*MessageParts.__annotations__]
+    assert names == [*PARTS] == [it.name for it in fields(Message)]
+    assert names == [*MessageParts.__annotations__]
     assert unpickled(WHOLE) == WHOLE
     assert hash(unpickled(WHOLE)) == hash(WHOLE)
     assert WHOLE.auto_submitted is AutoSubmitted.REPLIED
@@ -160,11 +162,11 @@ def test_a_message_shows_what_it_has_and_no_text() -> None:
     assert [name for name in PARTS if f"{name}=" not in repr(WHOLE)] == []
 
 
-@pytest.mark.parametrize("count", range(len(Message.__slots__) + 1))
+@pytest.mark.parametrize("count", range(len(fields(Message)) + 1))
 def test_a_half_made_message_can_be_shown(count: int) -> None:
     half = object.__new__(Message)
-    for name in Message.__slots__[:count]:
-        object.__setattr__(half, name, getattr(WHOLE, name))
+    for field in fields(Message)[:count]:
+        object.__setattr__(half, field.name, getattr(WHOLE, field.name))
     assert repr(half).startswith("Message(")
 
 

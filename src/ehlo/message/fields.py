@@ -14,7 +14,7 @@ from ehlo.message.mailboxes import parse_mailboxes
 from ehlo.text import refuse_control_characters, require_str
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ehlo.message.group import Entry
 
@@ -129,7 +129,7 @@ def members(found: Iterable[Entry]) -> Iterator[Mailbox]:
             yield entry
 
 
-def any_needs_smtputf8(found: Iterable[Entry]) -> bool:
+def any_needs_smtputf8(found: Sequence[Entry]) -> bool:
     """Tell whether an address of some mailboxes and groups has no form in ASCII.
 
     Args:
@@ -138,14 +138,11 @@ def any_needs_smtputf8(found: Iterable[Entry]) -> bool:
     Returns:
         Whether a header that names them all needs SMTPUTF8 (RFC 6531).
     """
-    for entry in found:
-        if isinstance(entry, Group):
-            if any_needs_smtputf8(entry.mailboxes):
-                return True
-        # looked at first, without a call: it is asked of each recipient of each message
-        elif not entry.address.spec.isascii() and entry.address.needs_smtputf8:
-            return True
-    return False
+    # All at once, as of nearly all messages: it is asked of each recipient of each message.
+    specs = [entry.address.spec for entry in found if type(entry) is Mailbox]
+    if len(specs) == len(found) and "".join(specs).isascii():
+        return False
+    return any(mailbox.address.needs_smtputf8 for mailbox in members(found))
 
 
 def check_authors(authors: tuple[Mailbox, ...], sender: Mailbox | None) -> None:

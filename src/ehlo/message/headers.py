@@ -186,24 +186,23 @@ def addresses(name: str, entries: Sequence[Entry], *, utf8: bool = False) -> str
     bare = _bare(entries)
     if len(bare) == 1:
         return f"{name}: {bare[0]}\r\n"
+    if bare:
+        last = bare.pop()
+        first, *others = [f" {it}," for it in bare]
+        return fold(f"{name}:{first}", (*others, f" {last}"), ENCODED_LINE_MAX)
     words = _Words(_room_for_word(name), utf8)
-    return _address_list(name, [[it] for it in bare] or map(words.entry, entries))
+    return _address_list(name, map(words.entry, entries))
 
 
-def _bare(entries: Iterable[Entry]) -> list[str]:
+def _bare(entries: Sequence[Entry]) -> list[str]:
     """Return the addresses of mailboxes without a name, if all are ASCII; else none.
 
     Most recipients are such, and there may be very many.
     """
-    specs: list[str] = []
-    for entry in entries:
-        if type(entry) is not Mailbox or entry.name:
-            return []
-        spec = entry.address.spec
-        if not spec.isascii() or "@" not in spec:
-            return []
-        specs.append(spec)
-    return specs
+    specs = [entry.address.spec for entry in entries if type(entry) is Mailbox and entry.name == ""]
+    joined = "".join(specs)
+    is_bare = joined.isascii() and len(entries) == len(specs) == joined.count("@")
+    return specs if is_bare else []
 
 
 def address_groups(

@@ -519,11 +519,19 @@ def test_closed_in_another_loop_than_the_one_that_has_connections(server: Server
 
 
 def test_a_child_that_was_forked_amid_a_batch(server: Server) -> None:
-    """It has none of the threads, and ends the iterator without waiting for them."""
+    """It has none of the threads, and ends the iterator without waiting for them, or for a lock."""
     code = """
     client = ehlo.blocking.Client(URL)
     sending = client.send_many([(CONTENT, TO_BOB)] * 20)
     next(sending)
+    taken, done = threading.Event(), threading.Event()
+    def take():
+        with client._pools[os.getpid()]._lock:
+            taken.set()
+            done.wait()
+    taker = threading.Thread(target=take)
+    taker.start()
+    taken.wait()
     pid = os.fork()
     if pid == 0:
         try:
@@ -536,6 +544,8 @@ def test_a_child_that_was_forked_amid_a_batch(server: Server) -> None:
         sending.close()
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
+    done.set()
+    taker.join()
     assert len(list(sending)) == 19
     client.close()
     """

@@ -189,6 +189,7 @@ class Client:
         crew = _Crew(here, dispatch, settings.session.timeouts.total, depth)
         try:
             while True:
+                crew.require_threads()
                 result = dispatch.next_result()
                 crew.grow()
                 if result is not None:
@@ -200,7 +201,6 @@ class Client:
                 elif dispatch.may_take:
                     dispatch.take_from(cast("Iterator[Item]", source))
                 else:
-                    crew.require_threads()
                     here.wait(dispatch.consumer)
             crew.finish()
             dispatch.check()
@@ -354,7 +354,7 @@ class _Crew:
         self._join()
 
     def require_threads(self) -> None:
-        """Refuse to wait for threads that are not here.
+        """Refuse to go on without the threads, which may have had a lock that is not free then.
 
         Raises:
             LocalProtocolError: They are those of a parent process.

@@ -485,6 +485,23 @@ def test_a_crew_at_the_end_of_the_interpreter(
     assert dispatch.is_stopped
 
 
+def test_a_borrowed_connection_is_left_alone_by_a_child(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = ehlo.blocking.Client(server.url, max_messages=1)
+    borrowed = client.session()
+    session = borrowed.__enter__()
+    session.send(CONTENT, envelope=TO_BOB)
+    pid = os.getpid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: pid + 1)
+        borrowed.__exit__(None, None, None)
+    assert (client.stats().connections, client.stats().idle) == (1, 0)
+    assert session.noop().code == 250
+    session.close()
+    client.close()
+
+
 def test_an_async_source_that_fails(server: Server) -> None:
     async def source() -> AsyncIterator[tuple[bytes, ehlo.Envelope]]:
         yield CONTENT, TO_BOB
@@ -551,6 +568,36 @@ def test_a_child_that_was_forked_amid_a_batch(server: Server) -> None:
     """
     assert run(code, server) == ""
     assert len(server.messages) == 20
+
+
+def test_a_child_that_was_forked_while_a_connection_was_borrowed(server: Server) -> None:
+    """It leaves the connection alone, and asks for no lock."""
+    code = """
+    client = ehlo.blocking.Client(URL, max_messages=1)
+    taken, done = threading.Event(), threading.Event()
+    def take():
+        with client._pools[os.getpid()]._lock:
+            taken.set()
+            done.wait()
+    try:
+        with client.session() as session:
+            session.send(CONTENT, envelope=TO_BOB)
+            taker = threading.Thread(target=take)
+            taker.start()
+            taken.wait()
+            pid = os.fork()
+            if pid == 0:
+                raise ZeroDivisionError
+            assert os.waitpid(pid, 0)[1] == 0
+            done.set()
+            taker.join()
+            assert session.noop().code == 250
+    except ZeroDivisionError:
+        os._exit(0)
+    client.close()
+    """
+    assert run(code, server) == ""
+    assert verbs(server)[-2:] == ["NOOP", "QUIT"]
 
 
 def test_a_child_that_ends_the_loop_of_its_parent(server: Server) -> None:

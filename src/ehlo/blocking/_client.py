@@ -236,13 +236,15 @@ class Client:
             try:
                 yield Session(self._settings.session, cast("Pump", slot.carrier))
             finally:
-                try:
-                    loan.end(here.pool)
-                finally:
-                    loan.end(here.pool)  # unless Ctrl-C has come in the midst of that
+                if not here.is_the_parents:
+                    try:
+                        loan.end(here.pool)
+                    finally:
+                        loan.end(here.pool)  # unless Ctrl-C has come in the midst of that
         finally:
-            here.let_go(lease)
-            here.tidy()
+            if not here.is_the_parents:
+                here.let_go(lease)
+                here.tidy()
 
     def verify(self) -> Capabilities:
         """Find out whether mail could be sent: connect, encrypt and authenticate, or say NOOP.
@@ -320,7 +322,6 @@ class _Crew:
         self._dispatch = dispatch
         self._total = total
         self._depth = depth
-        self._pid = os.getpid()
         self._workers: list[tuple[threading.Thread, Lease]] = []
 
     def grow(self) -> None:
@@ -359,7 +360,7 @@ class _Crew:
         Raises:
             LocalProtocolError: They are those of a parent process.
         """
-        if self._pid != os.getpid():
+        if self._here.is_the_parents:
             raise LocalProtocolError("the batch is the parent process's: its threads send it")
 
     def _is_lost(self) -> bool:
@@ -368,7 +369,7 @@ class _Crew:
         At the end of the interpreter daemons do not go on, nor give back locks; those of a parent
         process are not here.
         """
-        return sys.is_finalizing() or self._pid != os.getpid()
+        return sys.is_finalizing() or self._here.is_the_parents
 
     def _join(self) -> None:
         me = threading.current_thread()  # a worker, if the iterator was collected in it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -51,12 +52,21 @@ class ProcessPool:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
+        self._pid = os.getpid()
         # One that its holder may take again: a signal handler may close the client amid anything,
         # and what is collected amid anything may end a batch.
         self._lock = threading.RLock()
         level = settings.session.pipelining
         self.pool = Pool(settings.pool, time.monotonic, self._lock, level)
         self.way = Way(self.pool, settings.policy, settings.listener)
+
+    @property
+    def is_the_parents(self) -> bool:
+        """Whether this is a process that was forked since.
+
+        Then its connections are somebody else's, and a thread that is not here may have the lock.
+        """
+        return os.getpid() != self._pid
 
     # -- Errands ----------------------------------------------------------------------------------
 

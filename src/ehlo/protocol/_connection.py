@@ -56,6 +56,8 @@ class Connection(Sending, Receiving):
             by whoever drives the Connection, where that can be known.
     """
 
+    __slots__ = ()
+
     def tls_started(self) -> None:
         """Take the news that TLS is on: from the first octet, or since STARTTLS was accepted.
 

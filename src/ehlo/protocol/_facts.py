@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ehlo.capabilities import Capabilities
@@ -30,6 +29,8 @@ _IN_STEP: Final = frozenset(
     {State.GREETED, State.READY, State.MAIL, State.RCPT, State.CHUNKS, State.FAILED}
 )
 _OVER: Final = frozenset({State.CLOSING, State.CLOSED, State.BROKEN})
+_NOTHING_MASKED: Final = Mask()
+_NO_DOMAINS: Final[frozenset[str]] = frozenset()  # each other one is an object of its own
 # RFC 2033 section 4.1: the one is not spoken where the other is.
 _FOREIGN: Final = {
     Protocol.SMTP: frozenset({Verb.LHLO}),
@@ -38,7 +39,20 @@ _FOREIGN: Final = {
 
 
 class Facts:
-    """What is known of a session; see `Connection` for arguments and attributes."""
+    """What is known of a session; see `Connection` for arguments and attributes.
+
+    There may be thousands that are idle. So its attributes have slots, and its queues, which are
+    short, are lists: an empty deque takes 760 octets.
+    """
+
+    __slots__ = (
+        *("_accepted", "_broken_by", "_counts_domains", "_encoder", "_eof", "_foreign"),
+        *("_in_flight", "_in_flight_octets", "_is_raw", "_lengths", "_mask", "_outgoing", "_owed"),
+        *("_parser", "_projected", "_ready", "_state", "_trace", "_without"),
+        *("authenticated", "capabilities", "closing_reply", "count_unsent", "encrypted", "ending"),
+        *("esmtp", "garbage", "greeting", "protocol", "queued_octets", "recipient_domains", "tls"),
+        "transactions",
+    )
 
     def __init__(
         self,
@@ -51,7 +65,7 @@ class Facts:
         self.protocol = protocol
         self.tls: TlsFacts | None = None
         self.transactions: int = 0
-        self.recipient_domains: set[str] = set()
+        self.recipient_domains = _NO_DOMAINS
         self.queued_octets: int = 0
         self.count_unsent: Callable[[], int] = _nothing_unsent
         self._foreign = _FOREIGN[protocol]
@@ -67,13 +81,11 @@ class Facts:
         self._ready = self._parser.ready  # parsed, not yet told
         self._state: State = State.CONNECTED
         self._projected: State = State.GREETED
-        self._in_flight: deque[Command] = deque([Greeting()])
-        self._lengths: deque[int] = deque(
-            [-2]
-        )  # of each command in flight: its octets, less the line end
+        self._in_flight: list[Command] = [Greeting()]
+        self._lengths: list[int] = [-2]  # of each command in flight: its octets, less the line end
         self._in_flight_octets: int = 0
         self._outgoing: list[bytes] = []
-        self._mask = Mask()  # of what was sent and must not be shown if echoed
+        self._mask = _NOTHING_MASKED  # of what was sent and must not be shown if echoed
         self._is_raw = False  # whether the reply that is being looked at was left as it came
         self._encoder: ContentEncoder | None = None  # of the content that is being sent
         self._owed: int = 0  # octets that a BDAT command has announced

@@ -60,6 +60,8 @@ _FINAL: Final = frozenset({Verb.END_OF_CONTENT, Verb.BDAT_LAST})
 class Receiving(Facts):
     """What a Connection makes of what the server says."""
 
+    __slots__ = ()
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take octets that arrived, cut anywhere; `next_event` tells what they mean.
 
@@ -100,7 +102,7 @@ class Receiving(Facts):
 
     def _take(self) -> Reply | BadReply:
         """Take what was parsed next, masked: no local variable is to show a secret."""
-        ahead = self._ready.popleft()
+        ahead = self._ready.pop(0)
         if self._mask and isinstance(ahead, Reply):
             return self._scrubbed(ahead)
         return ahead
@@ -164,20 +166,17 @@ class Receiving(Facts):
         ready, in_flight, state = self._ready, self._in_flight, self._state
         if self._owed or state not in _OPEN:
             return
-        octets, lengths = 0, self._lengths
-        while most and ready and in_flight:
-            ahead = ready[0]
-            digit, to = _HOPED.get((state, in_flight[0].verb), _NEVER)
+        taken = 0
+        for ahead, command in zip(ready[:most], in_flight, strict=False):
+            digit, to = _HOPED.get((state, command.verb), _NEVER)
             if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
-            most -= 1
             state = to
-            octets += lengths.popleft() + 2
             replies.append(ahead)
-            ready.popleft()
-            in_flight.popleft()
-        self._in_flight_octets -= octets
+            taken += 1
+        self._in_flight_octets -= sum(self._lengths[:taken]) + 2 * taken
         self._state = state
+        del ready[:taken], in_flight[:taken], self._lengths[:taken]
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""
@@ -185,8 +184,8 @@ class Receiving(Facts):
         verb = command.verb
         if verb in _FINAL and self._is_one_of_several(reply):
             return self._told(reply)
-        self._in_flight.popleft()
-        self._in_flight_octets -= self._lengths.popleft() + 2
+        del self._in_flight[0]
+        self._in_flight_octets -= self._lengths.pop(0) + 2
         came = reply
         if self._is_raw or self._trace is not None:
             scrubbed = self._told(reply)
@@ -221,8 +220,8 @@ class Receiving(Facts):
         row = TABLE[self._state, verb]
         state = row.next_state(reply)
         if state is None:
-            self._in_flight.appendleft(command)
-            self._lengths.appendleft(-2)
+            self._in_flight.insert(0, command)
+            self._lengths.insert(0, -2)
             why = f"{reply.code} is no answer to {command.shown.partition(' ')[0]}"
             self._break(why, reply=reply)
         self._state = state

@@ -27,6 +27,8 @@ _PATH_MAX: Final = 8
 class Sending(Facts):
     """What a Connection can be told to send."""
 
+    __slots__ = ()
+
     def may_send(self, command: Command) -> bool:
         """Return whether a command may be sent now, pipelining rules included.
 
@@ -155,7 +157,7 @@ class Sending(Facts):
         elif isinstance(command, Bdat):
             self._owed = command.size
         elif self._counts_domains and isinstance(command, Rcpt):
-            self.recipient_domains.add(command.recipient.domain.lower())
+            self.recipient_domains |= {command.recipient.domain.lower()}
 
     def _require_smtputf8(self, command: Command) -> None:
         """Refuse a line that is not ASCII where RFC 6531 is not offered; raw lines are exempt."""

@@ -381,9 +381,12 @@ def _refuse_unknown(options: ConnectOptions, known: type[ConnectOptions]) -> Non
             raise TypeError(f"there is no option {name!r}{meant}; there are {', '.join(names)}")
 
 
+_TIMEOUTS: Final = Timeouts()
+
+
 def _timeouts(given: object) -> Timeouts:
     if given is None:
-        return Timeouts()
+        return _TIMEOUTS
     if not isinstance(given, Timeouts):
         kind = type(given).__name__
         raise TypeError(f"timeouts= is such as ehlo.Timeouts(total=30), in seconds, not {kind}")

@@ -13,7 +13,6 @@ text; a hyphen says that more lines follow. Decisions beyond the text of the RFC
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,10 +22,11 @@ __all__ = ["BadReply", "ReplyLimits", "ReplyParser"]
 
 _CODE: Final = 3
 _FIRST_DIGITS: Final = b"2345"
-_REMEMBERED: Final = 256
+_REMEMBERED: Final = 32
 _READY_MAX: Final = 16_384
 """Replies that nobody has looked at. A group of commands is far smaller than that."""
 _REMEMBERED_LINE: Final = 256
+_GREETING: Final = 220
 _CODES: Final = {b"%d " % code: code for code in range(200, 600)}
 """What a reply of a single line begins with, and its code: one look-up checks all of it."""
 
@@ -47,6 +47,9 @@ class ReplyLimits:
     line: int = 32_768
     lines: int = 1024
     total: int = 262_144
+
+
+_LIMITS: Final = ReplyLimits()
 
 
 class BadReply(Exception):
@@ -76,9 +79,14 @@ class ReplyParser:
             of no use from then on.
     """
 
+    __slots__ = (
+        *("_buffer", "_code", "_is_dead", "_known", "_limits", "_lines", "_quick_max", "_total"),
+        "ready",
+    )
+
     def __init__(self, limits: ReplyLimits | None = None) -> None:
-        limits = self._limits = ReplyLimits() if limits is None else limits
-        self.ready: deque[Reply | BadReply] = deque()
+        limits = self._limits = _LIMITS if limits is None else limits
+        self.ready: list[Reply | BadReply] = []
         self._is_dead = False
         self._buffer = bytearray()  # the beginning of a line
         self._code = b""  # of the reply whose lines are being collected
@@ -131,7 +139,8 @@ class ReplyParser:
         if code is None or len(line) > self._quick_max:
             return None
         reply = Reply(code, (line[_CODE + 1 :].removesuffix(b"\r"),))
-        self._remember(line, reply)
+        if code != _GREETING:  # which comes once
+            self._remember(line, reply)
         return reply
 
     @property
@@ -157,7 +166,7 @@ class ReplyParser:
         """
         if not self.ready:
             return None
-        ahead = self.ready.popleft()
+        ahead = self.ready.pop(0)
         if isinstance(ahead, BadReply):
             raise ahead
         return ahead

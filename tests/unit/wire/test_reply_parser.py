@@ -329,4 +329,4 @@ def test_replies_that_are_looked_at_are_not_counted() -> None:
     parser = ReplyParser()
     for _ in range(20_000):
         parser.feed(b"250 ok\r\n")
-        assert parser.ready.popleft() == Reply.of(250, "ok")
+        assert parser.ready.pop(0) == Reply.of(250, "ok")

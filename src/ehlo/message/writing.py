@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["Stamps", "Writing"]
 
 _IS_BINARY: Final = "the message has parts in binary"
+_RARE: Final = frozenset(
+    {
+        *("in_reply_to", "references", "auto_submitted", "disposition_notification_to"),
+        *("mailing_list", "headers"),
+    }
+)
+"""What `_more_fields` writes."""
 
 
 class Stamps(NamedTuple):
@@ -137,9 +144,7 @@ class Writing:
 
     def _fields(self, utf8: bool) -> list[str]:  # noqa: FBT001 - private
         message, stamps = self._message, self._stamps
-        fields: list[str] = []
-        for resent, (date, message_id) in zip(message.resent, stamps.resent, strict=True):
-            fields += resent.fields(date=date, message_id=message_id, utf8=utf8)
+        fields = [*self._resent_fields(utf8)] if message.resent else []
         fields.append(f"Date: {format_date(stamps.date)}\r\n")
         fields.append(addresses("From", message.from_, utf8=utf8))
         if message.sender is not None and message.from_ != (message.sender,):
@@ -154,9 +159,16 @@ class Writing:
         fields.append(f"Message-ID: {stamps.message_id}\r\n")
         if message.subject:
             fields.append(unstructured("Subject", message.subject, utf8=utf8))
-        fields += _more_fields(message, utf8)
+        if not _RARE.isdisjoint(vars(message)):  # a message keeps only what it has
+            fields += _more_fields(message, utf8)
         fields.append("MIME-Version: 1.0\r\n")
         return fields
+
+    def _resent_fields(self, utf8: bool) -> Iterator[str]:  # noqa: FBT001 - private
+        for resent, (date, message_id) in zip(
+            self._message.resent, self._stamps.resent, strict=True
+        ):
+            yield from resent.fields(date=date, message_id=message_id, utf8=utf8)
 
 
 def _more_fields(message: Message, utf8: bool) -> Iterator[str]:  # noqa: FBT001 - private

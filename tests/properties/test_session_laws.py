@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from ehlo.content import Octets
 from ehlo.dialogues import (
@@ -173,25 +174,22 @@ def session(
     opening: Opening, what: Transaction, plan: dict[int, bytes], cuts: list[int]
 ) -> list[object]:
     """Open a session and deliver, against a server whose words are cut as told."""
-    connection = Connection()
-    server = MemoryServer(connection=connection, keywords=KEYWORDS, refuse=plan)
-    meet = server.meet
     sizes = iter(cuts * 1000)
 
-    class Cutting:
-        """Cuts what is received."""
+    class Cutting(Connection):
+        """Cuts what it receives."""
 
-        def __init__(self, receive: Callable[[bytes], None]) -> None:
-            self._receive = receive
+        @override
+        def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+            while data:
+                size = next(sizes, len(data))
+                super().receive_data(data[:size])
+                _ = self.needs_data
+                data = data[size:]
 
-        def __call__(self, octets: bytes) -> None:
-            while octets:
-                size = next(sizes, len(octets))
-                self._receive(octets[:size])
-                _ = connection.needs_data
-                octets = octets[size:]
-
-    connection.receive_data = Cutting(connection.receive_data)  # type: ignore[method-assign, assignment]
+    connection = Cutting()
+    server = MemoryServer(connection=connection, keywords=KEYWORDS, refuse=plan)
+    meet = server.meet
     results: list[object] = []
     for dialogue in (open_session(connection, opening), deliver(connection, what)):
         result = run(dialogue, connection, meet)

@@ -166,17 +166,29 @@ class Receiving(Facts):
         ready, in_flight, state = self._ready, self._in_flight, self._state
         if self._owed or state not in _OPEN:
             return
-        taken = 0
-        for ahead, command in zip(ready[:most], in_flight, strict=False):
-            digit, to = _HOPED.get((state, command.verb), _NEVER)
+        taken, last = 0, min(most, len(ready), len(in_flight))
+        while taken < last:
+            ahead = ready[taken]
+            digit, to = _HOPED.get((state, in_flight[taken].verb), _NEVER)
             if not isinstance(ahead, Reply) or ahead.code // 100 != digit:
                 break
             state = to
             replies.append(ahead)
             taken += 1
-        self._in_flight_octets -= sum(self._lengths[:taken]) + 2 * taken
         self._state = state
-        del ready[:taken], in_flight[:taken], self._lengths[:taken]
+        del ready[:taken]
+        self._landed(taken)
+
+    def _landed(self, count: int) -> None:
+        """Note that the oldest commands are in flight no more."""
+        in_flight, lengths = self._in_flight, self._lengths
+        if count == len(in_flight):  # as nearly always
+            in_flight.clear()
+            lengths.clear()
+            self._in_flight_octets = 0
+        else:
+            self._in_flight_octets -= sum(lengths[:count]) + 2 * count
+            del in_flight[:count], lengths[:count]
 
     def _replied(self, reply: Reply) -> Reply:
         """Take a reply to the oldest command in flight; return it as it may be shown."""
@@ -184,8 +196,7 @@ class Receiving(Facts):
         verb = command.verb
         if verb in _FINAL and self._is_one_of_several(reply):
             return self._told(reply)
-        del self._in_flight[0]
-        self._in_flight_octets -= self._lengths.pop(0) + 2
+        self._landed(1)
         came = reply
         if self._is_raw or self._trace is not None:
             scrubbed = self._told(reply)

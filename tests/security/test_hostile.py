@@ -5,6 +5,8 @@ C), so that it does not depend on the machine; where the work is done within sin
 processor's time is compared instead, with room to spare between linear and quadratic.
 """
 
+import email
+import email.policy
 import sys
 import threading
 import time
@@ -17,8 +19,8 @@ import pytest
 from typing_extensions import override
 
 import ehlo
-from ehlo import Address, Capabilities, Mailbox, Message, Reply
-from ehlo.commands import Verb
+from ehlo import NEED_DATA, Address, Capabilities, Connection, Mailbox, Message, Reply
+from ehlo.commands import Ehlo, Mail, Rcpt, Verb
 from ehlo.message.mailboxes import parse_mailboxes
 from ehlo.message.sending import prepare
 from ehlo.runtime.certificate import read_certificate
@@ -315,6 +317,41 @@ def looked_at(octets: bytes) -> Callable[[], object]:
     return lambda: prepare(octets, TO_BOB, now=lambda: NOW, make_id=lambda: "1")
 
 
+def another_s(count: int) -> Callable[[], object]:
+    """Make a message of somebody else ready that the package's own generator has to write."""
+    fields = b"".join(b"X%d: \r\n" % number for number in range(count))
+    source = fields + b"Content-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\nb\r\n"
+    message = email.message_from_bytes(source, policy=email.policy.default)
+    return lambda: prepare(message, TO_BOB, now=lambda: NOW, make_id=lambda: "1")
+
+
+def heard(octets: bytes, *, limits: bytes = b"") -> Connection:
+    """Return a Connection that is ready, and has received more."""
+    connection = Connection()
+    connection.receive_data(b"220 mx\r\n")
+    connection.next_event()
+    connection.send(Ehlo("client.example.org"))
+    connection.data_to_send()
+    connection.receive_data(b"250-mx\r\n250-PIPELINING\r\n250 " + limits + b"\r\n")
+    connection.next_event()
+    connection.receive_data(octets)
+    return connection
+
+
+def events_of(connection: Connection) -> None:
+    while connection.next_event() is not NEED_DATA:
+        pass
+
+
+def named(count: int) -> None:
+    """Name recipients in many domains to a server that counts those."""
+    connection = heard(b"", limits=b"LIMITS RCPTDOMAINMAX=999999")
+    connection.send(Mail(Address("a@b")))
+    for number in range(count):
+        connection.send(Rcpt(Address(f"a@d{number}")))
+    assert len(connection.recipient_domains) == count
+
+
 SCALED: dict[str, Callable[[int], Callable[[], object]]] = {
     "a reply of many lines": lambda n: lambda: parse(b"250-mail\r\n" * n + b"250 end\r\n"),
     "many replies": lambda n: lambda: parse(b"250 2.0.0 Ok\r\n" * n),
@@ -361,6 +398,9 @@ SCALED: dict[str, Callable[[int], Callable[[], object]]] = {
     "a subject beyond ASCII": lambda n: written(subject="Grüße " * n),
     "many recipients": lambda n: written(to=[f"a{k}@b" for k in range(n)]),
     "a long text": lambda n: written(text="Grüße\n" * n),
+    "many fields": another_s,
+    "many domains": lambda n: lambda: named(n),
+    "last words": lambda n: lambda: events_of(heard(b"421 no\r\n" + b"250 x\r\n" * min(n, 16_000))),
     "a text without line ends": lambda n: written(text="ü" * n),
     "xtext": lambda n: lambda: decode_xtext("+41" * n),
     "an echo": lambda n: lambda: scrub(b"hunter3 " * n, (Secret(PASSWORD),)),

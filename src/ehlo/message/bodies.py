@@ -15,6 +15,7 @@ __all__ = [
     "Encoded",
     "base64_lines",
     "base64_size",
+    "encoded",
     "text_body",
     "why_not_lines",
 ]
@@ -60,7 +61,7 @@ def text_body(text: str, *, eight_bit: bool = False) -> Encoded:
         octets += b"\r\n"
     if not why_not_lines(octets, eight_bit=eight_bit):
         return Encoded("7bit" if octets.isascii() else "8bit", octets)
-    return _shorter(octets)
+    return encoded(octets)
 
 
 def why_not_lines(octets: bytes, *, eight_bit: bool) -> str:
@@ -81,7 +82,15 @@ def why_not_lines(octets: bytes, *, eight_bit: bool) -> str:
     return "" if is_short or not has_long_line(octets) else "has lines of more than 998 octets"
 
 
-def _shorter(octets: bytes) -> Encoded:
+def encoded(octets: bytes) -> Encoded:
+    """Encode lines that cannot travel as they are.
+
+    Args:
+        octets: Octets with CRLF line ends; the last line need not be ended, and is not.
+
+    Returns:
+        The same octets in quoted-printable or base64, whichever is smaller.
+    """
     quoted = b2a_qp(octets)
     if len(quoted) > base64_size(len(octets)):
         return Encoded("base64", base64_lines(octets))

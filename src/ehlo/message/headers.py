@@ -200,9 +200,12 @@ def _bare(entries: Sequence[Entry]) -> list[str]:
     Most recipients are such, and there may be very many.
     """
     specs = [entry.address.spec for entry in entries if type(entry) is Mailbox and entry.name == ""]
+    if len(specs) != len(entries):
+        return []
     joined = "".join(specs)
-    is_bare = joined.isascii() and len(entries) == len(specs) == joined.count("@")
-    return specs if is_bare else []
+    # Nothing quoted and no literal: then each has one @, or none of them for lack of a domain.
+    is_usual = joined.isascii() and '"' not in joined and "[" not in joined
+    return specs if is_usual and joined.count("@") == len(specs) else []
 
 
 def address_groups(

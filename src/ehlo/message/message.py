@@ -230,7 +230,7 @@ class Message:
             parts["reply_to"] = entries(reply_to)
         if sender is not None:
             parts["sender"] = Mailbox.of(sender)
-        if subject != "":
+        if type(subject) is not str or subject:
             parts["subject"] = _checked_subject(subject)
         if text is not None:
             parts["text"] = checked_text("text", text)

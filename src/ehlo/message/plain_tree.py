@@ -1,6 +1,6 @@
 """Messages of the standard library that leave nothing to judge: nearly all of them.
 
-They consist of multiparts and of bodies in ASCII or UTF-8, as they are made by `EmailMessage` and
+They consist of multiparts, of texts and of bodies in ASCII, as they are made by `EmailMessage` and
 by what reads such messages. The package's generator writes them part by part into buffers within
 buffers, each of them joined; here they are joined once, of pieces that stay in the cache.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ehlo.line_ends import PIECE, crlf
-from ehlo.message.bodies import text_body
+from ehlo.message.bodies import encoded, why_not_lines
 from ehlo.message.headers import LINE_MAX
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _BOUNDARY: Final = 'boundary="{}"'
 _END: Final = "\r\n\t ;"
 _CONTAINERS: Final = ("message/", "multipart/")
 _ENCODING: Final = "content-transfer-encoding"
+_AS_IT_IS: Final = ("7bit", "8bit")
 
 
 def plain_octets(
@@ -64,35 +65,42 @@ class _Writer:
         if part.is_multipart():
             is_plain = kind.startswith("multipart/") and kind != "multipart/signed"
             return is_plain and self._multipart(part, header)
-        text: Any = part.get_payload()
+        # As it is: `get_payload` decodes by the charset what are octets.
+        text = vars(part).get("_payload")
         if not isinstance(text, str) or kind.startswith(_CONTAINERS):
             return False
+        if kind.startswith("text/"):
+            return self._text(part, header, text)
         if text.isascii():
             self._header(header)
-            self._text(text)
-            return True
-        return kind.startswith("text/") and self._utf8_text(part, header, text)
+            self._lines(text)
+        return text.isascii()
 
     def _header(self, header: Fields) -> None:
         self.pieces.append(written("".join(self._write_fields(header)) + "\r\n"))
 
-    def _text(self, text: str) -> None:
+    def _lines(self, text: str) -> None:
         """Write lines, piece by piece if no CRLF can be cut in two."""
         step = len(text) if "\r" in text else PIECE
         for start in range(0, len(text), step):
             self.pieces.append(crlf(written(text[start : start + step])))
 
-    def _utf8_text(self, part: AnyMessage, header: Fields, text: str) -> bool:
-        """Encode a text that was left in 8-bit form; the package would always choose Base64."""
-        if part[_ENCODING] != "8bit" or part.get_content_charset() != "utf-8":
+    def _text(self, part: AnyMessage, header: Fields, text: str) -> bool:
+        """Write a text; encode one that cannot travel as it is, whatever its octets stand for."""
+        try:
+            octets = crlf(written(text))
+        except UnicodeEncodeError:  # characters that nobody has encoded
             return False
-        # What is no octets, or is not UTF-8, is another text; a text that is encoded ends its line.
-        if part.get_payload(decode=True) != text.encode() or not text.endswith("\n"):
-            return False
-        encoding, octets = text_body(text)
-        self._header(
-            [(name, encoding if name.lower() == _ENCODING else value) for name, value in header]
-        )
+        if why_not_lines(octets, eight_bit=False):
+            if _may_encode(part, octets):
+                encoding, octets = encoded(octets)
+                header = [
+                    (name, encoding if name.lower() == _ENCODING else value)
+                    for name, value in header
+                ]
+            elif not octets.isascii():
+                return False
+        self._header(header)
         self.pieces.append(octets)
         return True
 
@@ -120,7 +128,7 @@ class _Writer:
             self.pieces.append(delimiter)
         self.pieces.append(b"--\r\n")
         if epilogue is not None:
-            self._text(epilogue)
+            self._lines(epilogue)
         return True
 
     def _bounded(self, header: Fields, boundary: str) -> list[str]:
@@ -133,6 +141,13 @@ class _Writer:
         blank = " " if fits else "\r\n "
         lines[at] = f"{kind};{blank}{_BOUNDARY.format(boundary)}\r\n"
         return lines
+
+
+def _may_encode(part: AnyMessage, octets: bytes) -> bool:
+    """Return whether a part says that it is not encoded, and what its octets are."""
+    if part[_ENCODING] not in _AS_IT_IS:
+        return False
+    return octets.isascii() or (b"\0" not in octets and part.get_content_charset() is not None)
 
 
 def written(text: str) -> bytes:

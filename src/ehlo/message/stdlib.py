@@ -61,7 +61,6 @@ _TEXT_FIELDS: Final = {"comments", "subject"}  # RFC 5322 section 3.6.5
 _WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a name before it
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _MADE: Final = {"date", "message-id"}
-_IDENTITIES: Final = {"", "7bit", "8bit", "binary"}  # RFC 2045 section 6.2: nothing is encoded
 _ENCODED: Final = "=?"
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
@@ -117,8 +116,8 @@ def serialised(
         ]
         check_once(fields)
         found = envelope or envelope_of(fields)
-        header = _header(message, fields, found, now, make_id)
-        source = _Source(message, header, _new_boundaries(message, make_id))
+        kept, made = _header(message, fields, found, now, make_id)
+        source = _Source(message, kept, made, _new_boundaries(message, make_id))
         content, octets = _content(source, fields)
         return Serialised(content, found, message_id_of(octets))
     except InvalidInput:
@@ -151,23 +150,24 @@ def _header(
     envelope: Envelope,
     now: Callable[[], datetime],
     make_id: Callable[[], str],
-) -> list[tuple[str, Any]]:
-    """Return the header as it leaves: nothing hidden, with a date and an identifier."""
+) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """Return the fields that may leave, and those that it lacks."""
     lacking = _MADE.difference(
         name for name, value in fields if value.strip()
     )  # empty says nothing
     dropped = _HIDDEN | lacking
-    header = [
+    kept = [
         item
         for item, (name, _) in zip(message.raw_items(), fields, strict=True)
         if name not in dropped
     ]
+    made: list[tuple[str, Any]] = []
     if "date" in lacking:
-        header.append(("Date", format_date(now())))
+        made.append(("Date", format_date(now())))
     if "message-id" in lacking:
         author = author_of(fields) or envelope.sender
-        header.append(("Message-ID", new_message_id(author, make_id)))
-    return header
+        made.append(("Message-ID", new_message_id(author, make_id)))
+    return kept, made
 
 
 class _Source(NamedTuple):
@@ -175,12 +175,14 @@ class _Source(NamedTuple):
 
     Attributes:
         message: The message; it is not changed.
-        header: Its fields, which are written instead of those it has.
+        kept: Its fields, but for those that are hidden or empty.
+        made: The fields that it lacks.
         boundaries: For its multiparts that have none.
     """
 
     message: AnyMessage
-    header: list[tuple[str, Any]]
+    kept: list[tuple[str, Any]]
+    made: list[tuple[str, Any]]
     boundaries: Boundaries
 
 
@@ -221,11 +223,12 @@ def _needs_smtputf8(fields: Fields) -> bool:
 
 
 def _in_base64(clone: AnyMessage) -> bytes:
-    """Write a message with Base64 wherever octets of no known charset stand in a body."""
+    """Write a message with Base64 wherever octets above 127 stand in a body."""
     for part in clone.walk():
-        octets: Any = None if part.is_multipart() else part.get_payload(decode=True)
-        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-        if octets and not octets.isascii() and encoding in _IDENTITIES:
+        payload = vars(part).get("_payload")
+        if isinstance(payload, str) and not payload.isascii():
+            # Decoded, if it was called encoded: that is what readers make of it.
+            octets = cast("bytes", part.get_payload(decode=True))
             part.set_payload(encodebytes(octets).decode("ascii"))
             del part["Content-Transfer-Encoding"]  # makes a new list of fields
             part.set_raw("Content-Transfer-Encoding", "base64")
@@ -233,14 +236,15 @@ def _in_base64(clone: AnyMessage) -> bytes:
 
 
 def _source_of(message: AnyMessage) -> _Source:
-    return _Source(message, list(message.raw_items()), {})
+    return _Source(message, list(message.raw_items()), [], {})
 
 
 def _generated(source: _Source, transfer: str, *, utf8: bool = False) -> bytes:
     policy = _policy(cast("Any", source.message.policy), transfer, utf8)
     if transfer == "7bit":
         write_fields = partial(_fields, policy, utf8=utf8)
-        plain = plain_octets(source.message, source.header, write_fields, source.boundaries)
+        header = [*source.kept, *source.made]
+        plain = plain_octets(source.message, header, write_fields, source.boundaries)
         if plain is not None:
             return plain
     buffer = _Buffer()
@@ -255,9 +259,11 @@ def _generated(source: _Source, transfer: str, *, utf8: bool = False) -> bytes:
 def _copied(source: _Source) -> AnyMessage:
     """Copy the tree of parts, not what is in them: the package's generator changes it."""
     clone = _copied_part(source.message, source.boundaries)
-    for name in ("", *clone.keys()):
+    dropped = {name.lower() for name in clone.keys()}  # noqa: SIM118 - the values take long
+    dropped -= {name.lower() for name, _ in source.kept}
+    for name in ("", *dropped):
         del clone[name]  # makes a new list of fields: the copy shared the old one
-    for name, value in source.header:
+    for name, value in source.made:
         clone.set_raw(name, value)
     boundary = source.boundaries.get(id(source.message))
     if boundary is not None:
@@ -267,6 +273,7 @@ def _copied(source: _Source) -> AnyMessage:
 
 def _copied_part(part: AnyMessage, boundaries: Boundaries) -> AnyMessage:
     clone = copy.copy(part)
+    clone.defects = [*part.defects]
     # The generator copies parts whose encoding it changes: deeply, with all that fields consist of.
     vars(clone)["__deepcopy__"] = partial(_shallow, clone)
     if part.is_multipart():
@@ -378,7 +385,7 @@ def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa
     # The package encodes what is longer than a line, and so breaks links, identifiers, signatures.
     if is_decoded and source.isascii() and is_taken_literally(name):
         return identifiers(name, source)
-    if is_decoded and name.lower() in _TEXT_FIELDS and source.isprintable():
+    if is_decoded and name.lower() in _TEXT_FIELDS and _is_text(source):
         return _surrogates(unstructured(name, source, utf8=utf8))
     written = None
     if name.lower() in _ADDRESS_FIELDS:
@@ -389,6 +396,11 @@ def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa
     elif source.isascii() and max(map(len, source.split()), default=0) > _WORD_MAX:
         written = unstructured(name, source)
     return written or _folded(policy, name, value)
+
+
+def _is_text(source: str) -> bool:
+    """Return whether nothing was lost when a field was decoded; the package has the octets yet."""
+    return source.isprintable() and "\N{REPLACEMENT CHARACTER}" not in source
 
 
 def _surrogates(field: str) -> str:

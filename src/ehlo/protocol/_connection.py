@@ -49,8 +49,6 @@ class Connection(Sending, Receiving):
         ending: How the session ended, in words; empty while it goes on.
         garbage: The first octets of what was no reply, and broke the session.
         transactions: How many MAIL commands were sent.
-        recipient_domains: The domains that RCPT commands named, where the server limits them
-            (RFC 9422).
         queued_octets: How many octets were queued since the beginning: where in the stream one is.
         count_unsent: Tells how many of the last octets handed out are known not to have left; set
             by whoever drives the Connection, where that can be known.

@@ -16,6 +16,7 @@ from ehlo.wire import ContentEncoder, ReplyParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from collections.abc import Set as AbstractSet
 
     from ehlo.commands import Command
     from ehlo.reply import Reply
@@ -30,7 +31,7 @@ _IN_STEP: Final = frozenset(
 )
 _OVER: Final = frozenset({State.CLOSING, State.CLOSED, State.BROKEN})
 _NOTHING_MASKED: Final = Mask()
-_NO_DOMAINS: Final[frozenset[str]] = frozenset()  # each other one is an object of its own
+_NO_DOMAINS: Final[frozenset[str]] = frozenset()
 # RFC 2033 section 4.1: the one is not spoken where the other is.
 _FOREIGN: Final = {
     Protocol.SMTP: frozenset({Verb.LHLO}),
@@ -46,11 +47,11 @@ class Facts:
     """
 
     __slots__ = (
-        *("_accepted", "_broken_by", "_counts_domains", "_encoder", "_eof", "_foreign"),
+        *("_accepted", "_broken_by", "_counts_domains", "_domains", "_encoder", "_eof", "_foreign"),
         *("_in_flight", "_in_flight_octets", "_is_raw", "_lengths", "_mask", "_outgoing", "_owed"),
         *("_parser", "_projected", "_ready", "_state", "_trace", "_without"),
         *("authenticated", "capabilities", "closing_reply", "count_unsent", "encrypted", "ending"),
-        *("esmtp", "garbage", "greeting", "protocol", "queued_octets", "recipient_domains", "tls"),
+        *("esmtp", "garbage", "greeting", "protocol", "queued_octets", "tls"),
         "transactions",
     )
 
@@ -65,7 +66,7 @@ class Facts:
         self.protocol = protocol
         self.tls: TlsFacts | None = None
         self.transactions: int = 0
-        self.recipient_domains = _NO_DOMAINS
+        self._domains: set[str] | None = None
         self.queued_octets: int = 0
         self.count_unsent: Callable[[], int] = _nothing_unsent
         self._foreign = _FOREIGN[protocol]
@@ -135,6 +136,11 @@ class Facts:
     def left_octets(self) -> int:
         """How many octets of all that were queued may have left; the rest certainly has not."""
         return self.queued_octets - sum(map(len, self._outgoing)) - self.count_unsent()
+
+    @property
+    def recipient_domains(self) -> AbstractSet[str]:
+        """The domains that RCPT commands named, where the server limits them (RFC 9422)."""
+        return self._domains or _NO_DOMAINS
 
     @property
     def is_settled(self) -> bool:

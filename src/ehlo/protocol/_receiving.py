@@ -97,8 +97,14 @@ class Receiving(Facts):
                 return ReplyReceived(self._in_flight[0], self._replied(ahead))
             if self._state not in {State.CLOSING, State.CLOSED}:
                 return self._unasked(ahead)
-            # A server's last words, behind 421 or QUIT, change nothing.
+            self._drop_last_words()
         return NEED_DATA
+
+    def _drop_last_words(self) -> None:
+        """Drop what a server says behind 421 or QUIT, which changes nothing, all at once."""
+        ready = self._ready
+        is_bad = bool(ready) and isinstance(ready[-1], BadReply)
+        del ready[: len(ready) - is_bad]
 
     def _take(self) -> Reply | BadReply:
         """Take what was parsed next, masked: no local variable is to show a secret."""

@@ -157,7 +157,8 @@ class Sending(Facts):
         elif isinstance(command, Bdat):
             self._owed = command.size
         elif self._counts_domains and isinstance(command, Rcpt):
-            self.recipient_domains |= {command.recipient.domain.lower()}
+            self._domains = self._domains or set()
+            self._domains.add(command.recipient.domain.lower())
 
     def _require_smtputf8(self, command: Command) -> None:
         """Refuse a line that is not ASCII where RFC 6531 is not offered; raw lines are exempt."""

@@ -258,8 +258,9 @@ def test_what_is_missing_is_asked_for() -> None:
     assert b"boundary=" in dataclasses.replace(complete, text="a", html="b").as_bytes()
 
 
-def test_no_header_names_an_address_without_a_domain() -> None:
-    message = Message(from_=ADA, to="postmaster", date=NOW, message_id="<a@b>")
+@pytest.mark.parametrize("others", [[], ["bob@b"], ['"x@y"@b'], ["x@[a@b]"]])
+def test_no_header_names_an_address_without_a_domain(others: list[str]) -> None:
+    message = Message(from_=ADA, to=[*others, "postmaster"], date=NOW, message_id="<a@b>")
     with pytest.raises(InvalidInput, match="no header can name 'postmaster' without a domain"):
         message.as_bytes()
     hidden = message.replace(to=(), bcc="postmaster")

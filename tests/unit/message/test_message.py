@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from ehlo import (
     Alternative,
@@ -371,3 +372,17 @@ def test_several_addresses_in_one_text_are_refused_with_a_hint() -> None:
             ours(to=text)
     with pytest.raises(InvalidInput, match=r"bad domain at position 2 of 'a@\*'$"):
         ours(to="a@*")
+
+
+def test_a_subject_that_only_looks_empty_is_refused() -> None:
+    """One that is translated only when it is shown, for example."""
+
+    class Lazy:
+        @override
+        def __eq__(self, other: object) -> bool:
+            return other == ""
+
+        __hash__ = None  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="subject"):
+        ours(subject=Lazy())

@@ -59,6 +59,22 @@ def test_each_part_is_seen_to() -> None:
     assert [part.get_payload(decode=True) for part in parts] == [b"plain", b"\xff", b"\xff"]
 
 
+@pytest.mark.parametrize("encoding", [b"quoted-printable", b"x-none"])
+def test_octets_in_what_is_called_encoded(encoding: bytes) -> None:
+    """Readers decode it and leave them alone; so they arrive."""
+    source = HEAD + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\nGr\xfc\xdfe\r\n"
+    again = message_from_bytes(seven_bit_of(prepared(source)).octets)
+    assert again.get_payload(decode=True) == b"Gr\xfc\xdfe\r\n"
+
+
+def test_no_defect_is_noted_in_the_caller_s_message() -> None:
+    source = HEAD + b"Content-Transfer-Encoding: base64\r\n\r\nGr\xfc\xdfe\r\n"
+    message = message_from_bytes(source)
+    outgoing = prepare(message, ENVELOPE, now=lambda: NOW, make_id=lambda: "id")
+    seven_bit_of(outgoing)
+    assert message.defects == []
+
+
 def test_what_is_in_seven_bit_form_has_no_other() -> None:
     assert isinstance(prepared(HEAD + b"\r\nplain\r\n").content, Octets)
 

@@ -345,6 +345,14 @@ def test_the_result_is_that_of_the_package_where_that_is_right() -> None:
     assert octets_of(prepared(message)) == expected
 
 
+@pytest.mark.parametrize("raw", [b"caf\xe9 x", b"=?foo?q?caf=E9?= x"])
+def test_octets_of_a_subject_that_was_read_are_not_lost(raw: bytes) -> None:
+    theirs = message_from_bytes(b"Subject: " + raw + b"\n\n", policy=policy.default)
+    message = modern(Subject=theirs["Subject"])
+    message.set_content("text\n")
+    assert b"=?unknown-8bit?q?caf=E9?= x" in octets_of(prepared(message))
+
+
 def test_octets_without_a_charset_stay_eight_bit() -> None:
     message = message_from_bytes(b"From: a@x.org\r\nTo: b@x.org\r\n\r\n\xff\r\n")
     outgoing = prepared(cast("AnyMessage", message))

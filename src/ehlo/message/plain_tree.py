@@ -2,13 +2,14 @@
 
 They consist of multiparts, of texts and of bodies in ASCII, as they are made by `EmailMessage` and
 by what reads such messages. The package's generator writes them part by part into buffers within
-buffers, each of them joined; here they are joined once, of pieces that stay in the cache.
+buffers, each of them joined; here they are joined once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO  # in memory: it does no I/O
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ehlo.line_ends import PIECE, crlf
 from ehlo.message.bodies import encoded, why_not_lines
@@ -31,6 +32,7 @@ _BOUNDARY: Final = 'boundary="{}"'
 _END: Final = "\r\n\t ;"
 _CONTAINERS: Final = ("message/", "multipart/")
 _ENCODING: Final = "content-transfer-encoding"
+_LINE: Final = 64  # characters; those of Base64 are longer, so that there is room for line ends
 _AS_IT_IS: Final = ("7bit", "8bit")
 
 
@@ -49,7 +51,7 @@ def plain_octets(
         Its octets, every line ended by CRLF but perhaps the last; None if it takes more than this.
     """
     writer = _Writer(write_fields, boundaries)
-    return b"".join(writer.pieces) if writer.part(message, header) else None
+    return _joined(writer.pieces) if writer.part(message, header) else None
 
 
 class _Writer:
@@ -58,7 +60,7 @@ class _Writer:
     def __init__(self, write_fields: WriteFields, boundaries: Boundaries) -> None:
         self._write_fields = write_fields
         self._boundaries = boundaries
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | str] = []  # ready, or large and still to be written
 
     def part(self, part: AnyMessage, header: Fields) -> bool:
         kind = part.get_content_type()
@@ -80,10 +82,7 @@ class _Writer:
         self.pieces.append(written("".join(self._write_fields(header)) + "\r\n"))
 
     def _lines(self, text: str) -> None:
-        """Write lines, piece by piece if no CRLF can be cut in two."""
-        step = len(text) if "\r" in text else PIECE
-        for start in range(0, len(text), step):
-            self.pieces.append(crlf(written(text[start : start + step])))
+        self.pieces.append(text if len(text) > PIECE else crlf(written(text)))
 
     def _text(self, part: AnyMessage, header: Fields, text: str) -> bool:
         """Write a text; encode one that cannot travel as it is, whatever its octets stand for."""
@@ -148,6 +147,30 @@ def _may_encode(part: AnyMessage, octets: bytes) -> bool:
     if part[_ENCODING] not in _AS_IT_IS:
         return False
     return octets.isascii() or (b"\0" not in octets and part.get_content_charset() is not None)
+
+
+def _joined(pieces: list[bytes | str]) -> bytes:
+    """Write what is to be written, and join it all."""
+    if not any(type(piece) is str for piece in pieces):
+        return b"".join(cast("list[bytes]", pieces))
+    # What is large is written where it stays, piece by piece. Memory for it is asked for once: to
+    # be given it by the system takes longer than to write.
+    room = sum(map(len, pieces))
+    buffer = BytesIO()
+    buffer.seek(room + room // _LINE)
+    buffer.write(b"\n")
+    buffer.seek(0)
+    for piece in pieces:
+        buffer.writelines((piece,) if isinstance(piece, bytes) else _written_lines(piece))
+    buffer.truncate()
+    return buffer.getvalue()
+
+
+def _written_lines(text: str) -> Iterator[bytes]:
+    """Write lines, in pieces that stay in the cache if no CRLF can be cut in two."""
+    step = len(text) if "\r" in text else PIECE
+    for start in range(0, len(text), step):
+        yield crlf(written(text[start : start + step]))
 
 
 def written(text: str) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeGuard
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeGuard
 
 from ehlo.commands import Body
 from ehlo.content import Formed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ehlo.content import Content
     from ehlo.envelope import Envelope
     from ehlo.message.sources import Readable
+    from ehlo.message.stdlib import Serialised
 
 __all__ = ["Outgoing", "Sendable", "prepare"]
 
@@ -35,6 +36,9 @@ Sendable: TypeAlias = (
 )
 """What can be sent: a `Message`, one of the standard library, a `Sealed` one, or the octets of one:
 in memory, in a binary file that is open, or as an iterable or async iterable of pieces."""
+
+
+_BUFFERS: Final = (bytearray, memoryview)  # a union would be made anew each time
 
 
 class Outgoing(NamedTuple):
@@ -88,15 +92,21 @@ def prepare(
     if isinstance(message, Sealed):
         inner = prepare(message.message, envelope, now=now, make_id=make_id)
         return inner._replace(content=sealed_content(inner.content, message.seals))
-    if isinstance(message, bytearray | memoryview):
+    if isinstance(message, _BUFFERS):
         return _octets(bytes(message), envelope)
     if _is_email(message):
-        # brings in the email package, which the caller has loaded already
-        from ehlo.message import stdlib  # noqa: PLC0415
-
-        content, found, message_id = stdlib.serialised(message, envelope, now=now, make_id=make_id)
+        serialised = _serialiser()
+        content, found, message_id = serialised(message, envelope, now=now, make_id=make_id)
         return Outgoing(found, content, message_id)
     return _stream(message, envelope)
+
+
+@cache
+def _serialiser() -> Callable[..., Serialised]:
+    # brings in the email package, which the caller has loaded already
+    from ehlo.message.stdlib import serialised  # noqa: PLC0415
+
+    return serialised
 
 
 def _is_email(message: object) -> TypeGuard[email.message.Message[Any, Any]]:

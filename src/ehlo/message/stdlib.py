@@ -41,7 +41,7 @@ from ehlo.message.plain_tree import Boundaries, plain_octets, written
 from ehlo.message.plain_tree import Fields as Header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from email.message import Message as EmailMessage
     from email.policy import Policy
@@ -111,8 +111,12 @@ def serialised(
         InvalidInput: The header is not well-formed, or the package cannot write the message.
     """
     try:
+        # Nearly all are plain, and nothing is called for those.
         fields = [
-            (name.lower(), unfolded(name, _text(value))) for name, value in message.raw_items()
+            (name.lower(), value)
+            if isinstance(value, str) and value.isprintable()
+            else (name.lower(), unfolded(name, _text(value)))
+            for name, value in message.raw_items()
         ]
         check_once(fields)
         found = envelope or envelope_of(fields)
@@ -152,15 +156,12 @@ def _header(
     make_id: Callable[[], str],
 ) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """Return the fields that may leave, and those that it lacks."""
-    lacking = _MADE.difference(
-        name for name, value in fields if value.strip()
-    )  # empty says nothing
+    known = dict(fields)
+    lacking = {name for name in _MADE if not known.get(name, "").strip()}  # empty says nothing
     dropped = _HIDDEN | lacking
-    kept = [
-        item
-        for item, (name, _) in zip(message.raw_items(), fields, strict=True)
-        if name not in dropped
-    ]
+    kept = list(message.raw_items())
+    if not dropped.isdisjoint(known):
+        kept = [item for item, (name, _) in zip(kept, fields, strict=True) if name not in dropped]
     made: list[tuple[str, Any]] = []
     if "date" in lacking:
         made.append(("Date", format_date(now())))
@@ -210,6 +211,8 @@ def _either(clone: AnyMessage, octets: bytes, form: Form) -> Octets:
 
 def _needs_smtputf8(fields: Fields) -> bool:
     """Tell whether an address in the header cannot be written in ASCII."""
+    if "".join([source for _, source in fields]).isascii():
+        return False
     for name, source in fields:
         if source.isascii() or name not in _ADDRESS_FIELDS or name in _HIDDEN:
             continue
@@ -359,18 +362,28 @@ def as_it_is(message: AnyMessage) -> bytes:
 
 
 def _fields(policy: Policy, header: Header, *, utf8: bool) -> list[str]:
-    # Nearly all are short and plain, and nothing is called for those.
-    return [
-        f"{name}: {value}\r\n"
-        if isinstance(value, str)
-        and len(name) + len(value) + 2 <= LINE_MAX
-        and value.isascii()
-        and value.isprintable()
-        and _ENCODED not in value
-        and _is_name(name)
-        else _field(policy, name, value, utf8=utf8)
-        for name, value in header
-    ]
+    items = list(header)
+    return _plain_fields(items) or [_field(policy, name, value, utf8=utf8) for name, value in items]
+
+
+def _plain_fields(items: Sequence[tuple[str, Any]]) -> list[str] | None:
+    """Write fields that are all short and plain, as most are; they are looked at all at once."""
+    names = tuple([name for name, _ in items])
+    values = [value for _, value in items]
+    try:
+        is_printable = all(map(str.isprintable, values))
+    except TypeError:  # one is no text
+        return None
+    join = "".join  # a format would call a method of each value
+    lines = [join((name, ": ", value, "\r\n")) for name, value in items]
+    header = "".join(lines)
+    is_plain = (
+        is_printable
+        and header.isascii()
+        and _ENCODED not in header
+        and max(map(len, lines), default=0) <= LINE_MAX + 2
+    )
+    return lines if is_plain and _are_names(names) else None
 
 
 def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _text
@@ -413,6 +426,11 @@ def _as_source(name: str, source: str) -> str | None:
     lines = _LINE_END.split(f"{name}: {source}")
     longest = max(map(len, lines))
     return "\r\n".join((*lines, "")) if longest <= LINE_OCTETS_MAX else None
+
+
+@lru_cache(maxsize=128)
+def _are_names(names: tuple[str, ...]) -> bool:
+    return all(map(_is_name, names))
 
 
 _is_name = lru_cache(maxsize=128)(FIELD_NAME.fullmatch)  # messages have the same few

@@ -170,6 +170,21 @@ def test_what_is_no_octets_but_looks_like_utf_8_is_not_encoded(told: list[bool])
     assert set(told) <= {False}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("size", [200_000, 131_072, 131_073])
+def test_what_is_large_is_written_piece_by_piece(
+    end: str, size: int, told: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = f"{'QUJD' * 19}{end}" * (size // 77 + 1)
+    body = f"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n{lines[:size]}{end}"
+    parts = f"Content-Type: multipart/mixed; boundary=cut\n\n--cut\n{body}\n--cut\n{body}--cut--\n"
+    message: Any = email.message_from_string(HEADER + parts)
+    octets = written(message)
+    assert told == [True]
+    monkeypatch.setattr(stdlib, "plain_octets", lambda *_: None)
+    assert written(message) == octets
+
+
 def test_a_long_type_is_folded_before_its_boundary() -> None:
     message: LegacyMessage[str, str] = LegacyMessage()
     message["From"] = message["To"] = "a@example.org"

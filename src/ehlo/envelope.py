@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from ehlo.address import Address, AddressLike, Mailbox
+from ehlo.address import Address, AddressLike, Mailbox, addresses_at_once
 from ehlo.errors import InvalidInput
 from ehlo.parameters import (
     NO_MAIL_OPTIONS,
@@ -17,7 +17,7 @@ from ehlo.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ehlo.dsn import OriginalRecipient
 
@@ -61,6 +61,7 @@ class Recipient:
 
 _set = object.__setattr__
 _NO_OPTIONS: Final = (NO_RCPT_OPTIONS,)
+_LISTS: Final = (list, tuple)
 
 RecipientLike = str | Address | Mailbox | Recipient
 """What a parameter for one recipient takes."""
@@ -181,6 +182,11 @@ def _checked(
         only = cast("list[object]", recipients)[0]
     if type(only) is str:  # the most usual case: nothing to compare, nothing to merge
         return (Address(only),), _NO_OPTIONS
+    if isinstance(recipients, _LISTS):  # most of texts, and there may be very many
+        texts = cast("Sequence[object]", recipients)
+        many = addresses_at_once(texts)
+        if many and len(set(texts)) == len(many):
+            return tuple(many), (NO_RCPT_OPTIONS,) * len(many)
     unique = _unique(recipients)
     if not unique:
         msg = "an envelope needs at least one recipient"

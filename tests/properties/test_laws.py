@@ -18,6 +18,7 @@ from ehlo import (
     Channel,
     Endpoint,
     Entry,
+    Envelope,
     InvalidAddress,
     InvalidInput,
     Mailbox,
@@ -29,6 +30,7 @@ from ehlo import (
     commands,
     errors,
 )
+from ehlo.address import addresses_at_once, mailboxes_at_once
 from ehlo.commands import Command
 from ehlo.receipt import queue_id
 from ehlo.secret import MASK, scrub
@@ -297,6 +299,17 @@ def test_any_text_is_one_address_as_it_is_or_none(text: str) -> None:  # I1 I2
     assert refusal.text == text
     assert 0 <= refusal.position <= len(text)
     assert not controls_in(str(refusal))
+
+
+@given(st.lists(st.one_of(ADDRESSES, HOSTILE_TEXTS, st.from_regex(r"[a-z]{1,80}@[a-z]\Z"))))
+def test_many_addresses_are_read_like_each_of_them(texts: list[str]) -> None:
+    addresses = addresses_at_once(texts)
+    if addresses is not None:
+        assert addresses == [Address(text) for text in texts]
+        assert mailboxes_at_once(texts) == tuple(map(Mailbox.parse, texts))
+        if texts:
+            found = Envelope(None, texts).recipients
+            assert found == tuple(dict.fromkeys(map(Address, texts)))
 
 
 @given(ADDRESSES)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ehlo import Address, InvalidAddress, Mailbox
+from ehlo.address import addresses_at_once, mailboxes_at_once
 from support.hostile import CONTROL_CHARACTERS, code_point
 from support.pickling import unpickled
 
@@ -427,3 +428,24 @@ def test_mailboxes_are_values() -> None:
     assert unpickled(ADA) == ADA
     assert hash(unpickled(ADA)) == hash(ADA)
     assert Mailbox(ADA.address, "ada") != ADA
+
+
+ODD: list[Any] = [
+    *("a@b\nc@d", "a@b.c\n", "\n", "", "ü@b.c", "a@bü.c", "Ada <a@b.c>", '"a b"@c', "postmaster"),
+    *(f"{'x' * 64}@b.c", Address("a@b.c"), Mailbox.parse("a@b.c"), None, 5),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_of_many_that_has_to_be_looked_at_by_itself(odd: Any, place: int) -> None:
+    texts: list[Any] = ["a@b.c", "d@e.f"]
+    assert addresses_at_once(texts) == [Address("a@b.c"), Address("d@e.f")]
+    texts.insert(place, odd)
+    assert addresses_at_once(texts) is None
+    assert mailboxes_at_once(texts) is None
+
+
+def test_no_addresses_at_all() -> None:
+    assert addresses_at_once([]) == []
+    assert mailboxes_at_once(()) == ()

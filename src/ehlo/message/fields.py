@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard, cast
 
-from ehlo.address import Address, Mailbox, MailboxLike
+from ehlo.address import Address, Mailbox, MailboxLike, mailboxes_at_once
 from ehlo.errors import InvalidInput
 from ehlo.message.group import Group
 from ehlo.message.headers import FIELD_NAME_MAX, addresses, identifiers, unstructured
@@ -94,10 +94,11 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         return (Mailbox.of(value),)
     if _is_pair(value):
         return (_pair(*value),)
-    items = _several(value)
-    parse = Mailbox.parse
-    # Texts first, and without a call more: most are, and there may be very many.
-    return tuple([parse(it) if type(it) is str else _entry(it) for it in items])
+    items = list(_several(value))
+    # Most are texts, and there may be very many.
+    return mailboxes_at_once(items) or tuple(
+        [Mailbox.parse(it) if type(it) is str else _entry(it) for it in items]
+    )
 
 
 def _several(values: Any) -> Any:  # noqa: ANN401 - whatever a caller passed

@@ -45,6 +45,8 @@ _ONCE: Final = {"in-reply-to", "references"}  # RFC 5322 section 3.6
 
 _ONE: Final = (str, Address, Mailbox)  # a union would be made anew each time
 
+_MANY: Final = 4  # fewer are read one by one in less time
+
 EntryLike = MailboxLike | Group
 """What a parameter for one mailbox or group takes."""
 
@@ -88,17 +90,18 @@ def entries(value: EntryLike | Iterable[EntryLike]) -> tuple[Entry, ...]:
         InvalidInput: As for `mailboxes`.
         TypeError: As for `mailboxes`.
     """
-    if isinstance(value, Group):
+    if type(value) is list:  # it is nothing else then
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+    elif isinstance(value, Group):
         return (value,)
-    if isinstance(value, _ONE):
+    elif isinstance(value, _ONE):
         return (Mailbox.of(value),)
-    if _is_pair(value):
+    elif _is_pair(value):
         return (_pair(*value),)
-    items = list(_several(value))
-    # Most are texts, and there may be very many.
-    return mailboxes_at_once(items) or tuple(
-        [Mailbox.parse(it) if type(it) is str else _entry(it) for it in items]
-    )
+    else:
+        items = list(_several(value))
+    many = mailboxes_at_once(items) if len(items) >= _MANY else None
+    return many or tuple([Mailbox.parse(it) if type(it) is str else _entry(it) for it in items])
 
 
 def _several(values: Any) -> Any:  # noqa: ANN401 - whatever a caller passed

@@ -91,10 +91,13 @@ def encoded(octets: bytes) -> Encoded:
     Returns:
         The same octets in quoted-printable or base64, whichever is smaller.
     """
-    quoted = b2a_qp(octets)
-    if len(quoted) > base64_size(len(octets)):
+    # By its line ends the standard library tells which it should make.
+    lines = octets if octets.endswith(b"\n") else octets + b"\r\n"
+    quoted = b2a_qp(lines)
+    if len(quoted) > base64_size(len(lines)):
         return Encoded("base64", base64_lines(octets))
-    return Encoded("quoted-printable", _OVERLONG.sub(rb"\1=\r\n\2", quoted))
+    quoted = _OVERLONG.sub(rb"\1=\r\n\2", quoted)
+    return Encoded("quoted-printable", quoted if lines is octets else quoted[:-2])
 
 
 def base64_size(octets: int) -> int:

@@ -89,6 +89,7 @@ class MessageParts(TypedDict, total=False):
 
 
 _NONE: Final = ()
+_ROOM_MAX: Final = 33_554_432  # octets
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -335,12 +336,14 @@ class Message:
         if isinstance(content, Octets):
             return content.octets
         # Not joined: a piece at a time is there beside the whole, and stays in the cache.
-        buffer = BytesIO()
-        if content.octets:  # all at once: a buffer that grows is copied again and again
+        buffer, pieces = BytesIO(), _now(content)
+        # Memory is asked for once, since a small buffer that grows is copied again and again; but
+        # not for more than a caller may have meant who says how large an attachment is.
+        if content.octets and content.octets <= _ROOM_MAX:
             buffer.seek(content.octets - 1)
             buffer.write(b"\n")
             buffer.seek(0)
-        buffer.writelines(_now(content))
+        buffer.writelines(pieces)
         return buffer.getvalue()
 
     def iter_bytes(

@@ -8,11 +8,12 @@ buffers, each of them joined; here they are joined once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from io import BytesIO  # in memory: it does no I/O
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ehlo.line_ends import PIECE, crlf
-from ehlo.message.bodies import encoded, why_not_lines
+from ehlo.message.bodies import base64_lines, encoded, why_not_lines
 from ehlo.message.headers import LINE_MAX
 
 if TYPE_CHECKING:
@@ -85,18 +86,14 @@ class _Writer:
         self.pieces.append(text if len(text) > PIECE else crlf(written(text)))
 
     def _text(self, part: AnyMessage, header: Fields, text: str) -> bool:
-        """Write a text; encode one that cannot travel as it is, whatever its octets stand for."""
+        """Write a text; encode one that cannot travel as it is, so that its octets arrive."""
         try:
             octets = crlf(written(text))
         except UnicodeEncodeError:  # characters that nobody has encoded
             return False
         if why_not_lines(octets, eight_bit=False):
-            if _may_encode(part, octets):
-                encoding, octets = encoded(octets)
-                header = [
-                    (name, encoding if name.lower() == _ENCODING else value)
-                    for name, value in header
-                ]
+            if _is_not_encoded(part) and (octets.isascii() or part.get_content_charset()):
+                header, octets = _encoded(header, text, octets, part.get_content_charset())
             elif not octets.isascii():
                 return False
         self._header(header)
@@ -142,16 +139,36 @@ class _Writer:
         return lines
 
 
-def _may_encode(part: AnyMessage, octets: bytes) -> bool:
-    """Return whether a part says that it is not encoded, and what its octets are."""
-    if part[_ENCODING] not in _AS_IT_IS:
-        return False
-    return octets.isascii() or (b"\0" not in octets and part.get_content_charset() is not None)
+def _is_not_encoded(part: AnyMessage) -> bool:
+    """Return whether a part says that its octets are what they are."""
+    return str(part.get(_ENCODING, "")).strip().lower() in _AS_IT_IS
+
+
+def _encoded(header: Fields, text: str, octets: bytes, charset: str | None) -> tuple[Fields, bytes]:
+    """Encode a text, with its line ends as CRLF if they are such in its charset."""
+    if charset is None or _holds_ascii(charset):
+        encoding, octets = encoded(octets)
+    else:
+        encoding, octets = "base64", base64_lines(written(text))
+    changed = [(name, encoding if name.lower() == _ENCODING else value) for name, value in header]
+    return changed, octets
+
+
+@lru_cache(maxsize=32)
+def _holds_ascii(charset: str) -> bool:
+    """Return whether line ends are the same octets as in ASCII: not so in UTF-16, or on mainframes.
+
+    One that nobody knows is taken for what nearly all are.
+    """
+    try:
+        return "\r\n".encode(charset) == b"\r\n"
+    except (LookupError, UnicodeError, ValueError):
+        return True
 
 
 def _joined(pieces: list[bytes | str]) -> bytes:
     """Write what is to be written, and join it all."""
-    if not any(type(piece) is str for piece in pieces):
+    if all(isinstance(piece, bytes) for piece in pieces):
         return b"".join(cast("list[bytes]", pieces))
     # What is large is written where it stays, piece by piece. Memory for it is asked for once: to
     # be given it by the system takes longer than to write.

@@ -62,6 +62,7 @@ _WORD_MAX: Final = 60  # characters; a longer one may not fit on a line with a n
 _HIDDEN: Final = {"bcc", "resent-bcc"}
 _MADE: Final = {"date", "message-id"}
 _ENCODED: Final = "=?"
+_STR: Final[object] = str.__str__  # of a text that is what it shows; a member of an enum is not
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FOLDED: Final = re.compile(r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n")
 
@@ -114,7 +115,7 @@ def serialised(
         # Nearly all are plain, and nothing is called for those.
         fields = [
             (name.lower(), value)
-            if isinstance(value, str) and value.isprintable()
+            if type(value).__str__ is _STR and value.isprintable()
             else (name.lower(), unfolded(name, _text(value)))
             for name, value in message.raw_items()
         ]
@@ -230,8 +231,10 @@ def _in_base64(clone: AnyMessage) -> bytes:
     for part in clone.walk():
         payload = vars(part).get("_payload")
         if isinstance(payload, str) and not payload.isascii():
-            # Decoded, if it was called encoded: that is what readers make of it.
-            octets = cast("bytes", part.get_payload(decode=True))
+            # Quoted-printable leaves them alone, and Base64 would make something else of them.
+            encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+            is_quoted = encoding == "quoted-printable"
+            octets: Any = part.get_payload(decode=True) if is_quoted else written(payload)
             part.set_payload(encodebytes(octets).decode("ascii"))
             del part["Content-Transfer-Encoding"]  # makes a new list of fields
             part.set_raw("Content-Transfer-Encoding", "base64")
@@ -368,22 +371,18 @@ def _fields(policy: Policy, header: Header, *, utf8: bool) -> list[str]:
 
 def _plain_fields(items: Sequence[tuple[str, Any]]) -> list[str] | None:
     """Write fields that are all short and plain, as most are; they are looked at all at once."""
-    names = tuple([name for name, _ in items])
-    values = [value for _, value in items]
-    try:
-        is_printable = all(map(str.isprintable, values))
-    except TypeError:  # one is no text
+    values = [value for _, value in items if type(value).__str__ is _STR]
+    if len(values) != len(items) or not all(map(str.isprintable, values)):
         return None
     join = "".join  # a format would call a method of each value
     lines = [join((name, ": ", value, "\r\n")) for name, value in items]
     header = "".join(lines)
     is_plain = (
-        is_printable
-        and header.isascii()
+        header.isascii()
         and _ENCODED not in header
         and max(map(len, lines), default=0) <= LINE_MAX + 2
     )
-    return lines if is_plain and _are_names(names) else None
+    return lines if is_plain and _are_names(tuple([name for name, _ in items])) else None
 
 
 def _field(policy: Policy, name: str, value: Any, *, utf8: bool) -> str:  # noqa: ANN401 - see _text

@@ -401,3 +401,11 @@ def test_what_is_built_is_read_back(
     # This reader collapses white space in names, and puts some between encoded words.
     found = parsed["From"].addresses[0].display_name
     assert "".join(found.split()) == "".join(name.split())
+
+
+@pytest.mark.parametrize("size", [2**31, 2**50, 2**70])
+def test_a_size_that_lies_takes_no_memory(size: int) -> None:
+    file = Attachment([b"abc"], filename="x.bin", size=size)
+    message = Message(from_=ADA, attachments=file, date=NOW, message_id="<a@b>")
+    with pytest.raises(InvalidInput, match=f"has not the {size} octets"):
+        message.as_bytes()

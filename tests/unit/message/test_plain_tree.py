@@ -38,7 +38,6 @@ PLAIN = {
 }
 EIGHT_BIT = "Content-Transfer-Encoding: 8bit\n\n"
 OTHERS = {
-    "octets with a NUL": f"Content-Type: text/plain; charset=utf-8\n{EIGHT_BIT}ü\0\n",
     "octets that are no text": f"Content-Type: x/y; charset=utf-8\n{EIGHT_BIT}Grüße.\n",
     "octets": "Content-Type: text/plain; charset=utf-8\n\nGrüße.\n",
     "octets in a part": f"Content-Type: multipart/mixed; boundary=cut\n\n{PARTS}".replace(
@@ -120,6 +119,13 @@ ENCODED = {
     "a blank at the end": ("utf-8", "Viele Grüße an alle ", "quoted-printable"),
     "another charset": ("iso-8859-1", "Viele Gr\udcfc\udcdfe an alle\n", "quoted-printable"),
     "not what it says": ("utf-8", "Viele Gr\udcfc\udcdfe an alle\n", "quoted-printable"),
+    "a broken line, not ended": (
+        "utf-8",
+        "Viele liebe Grüße an alle hier, " * 9,
+        "quoted-printable",
+    ),
+    "a long line that is not ended": ("us-ascii", LONG, "quoted-printable"),
+    "a NUL among others": ("utf-8", "Viele Grüße\0\n", "quoted-printable"),
     "a long line": ("us-ascii", f"{LONG}\nshort\n", "quoted-printable"),
     "a NUL": ("us-ascii", "a\0b\n", "quoted-printable"),
     "a charset that nobody knows": ("no-such-thing", "\udcff\udcfe\n", "quoted-printable"),
@@ -138,6 +144,7 @@ def test_a_text_that_cannot_travel_as_it_is(name: str, policy: str, told: list[b
     assert told == [True]
     assert octets.isascii()
     assert max(map(len, octets.split(b"\r\n"))) <= 76
+    assert b"\n" not in octets.replace(b"\r\n", b"")
     assert octets.count(b"Content-Transfer-Encoding:") == 1
     parsed = email.message_from_bytes(octets, policy=email.policy.default)
     assert parsed["Content-Transfer-Encoding"] == encoding
@@ -147,6 +154,38 @@ def test_a_text_that_cannot_travel_as_it_is(name: str, policy: str, told: list[b
         for line in text.encode(errors="surrogateescape").splitlines(keepends=True)
     ]
     assert parsed["Subject"] == "x"
+
+
+@pytest.mark.parametrize("charset", ["utf-16-be", "utf-16-le", "cp500"])
+@pytest.mark.parametrize("text", ["中文ਊു中", "hi\nyou\n", "hi\r\nyou"])
+def test_a_charset_whose_line_ends_are_others(charset: str, text: str) -> None:
+    octets = text.encode(charset, "replace")
+    source = f"{HEADER}Content-Type: text/plain; charset={charset}\n{EIGHT_BIT}".encode() + octets
+    message = email.message_from_bytes(written(email.message_from_bytes(source)))
+    arrived: Any = message.get_payload(decode=True)
+    assert arrived == octets
+
+
+@pytest.mark.parametrize("encoding", ["8BIT", " 7bit "])
+def test_the_encoding_may_be_written_in_any_way(encoding: str, told: list[bool]) -> None:
+    kind = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {encoding}\n\n"
+    octets = written(email.message_from_bytes(f"{HEADER}{kind}Viele Grüße an alle\n".encode()))
+    assert told == [True]
+    assert b"Content-Transfer-Encoding: quoted-printable\r\n" in octets
+
+
+def test_a_body_may_be_a_text_of_another_kind(told: list[bool]) -> None:
+    class Safe(str):
+        """As templates make them."""
+
+        __slots__ = ()
+
+    message: LegacyMessage[str, str] = LegacyMessage()
+    message["From"] = message["To"] = "a@example.org"
+    message["Content-Type"] = "application/json"
+    message.set_payload(Safe("x\n" * 100_000))
+    assert written(message).endswith(b"\r\n\r\n" + b"x\r\n" * 100_000)
+    assert told == [True]
 
 
 def test_a_long_line_where_nothing_says_that_it_is_not_encoded(told: list[bool]) -> None:

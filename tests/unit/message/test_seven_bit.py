@@ -59,9 +59,9 @@ def test_each_part_is_seen_to() -> None:
     assert [part.get_payload(decode=True) for part in parts] == [b"plain", b"\xff", b"\xff"]
 
 
-@pytest.mark.parametrize("encoding", [b"quoted-printable", b"x-none"])
+@pytest.mark.parametrize("encoding", [b"quoted-printable", b"base64", b"x-none"])
 def test_octets_in_what_is_called_encoded(encoding: bytes) -> None:
-    """Readers decode it and leave them alone; so they arrive."""
+    """They arrive: readers who decode it would leave them alone, or find that it is none."""
     source = HEAD + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\nGr\xfc\xdfe\r\n"
     again = message_from_bytes(seven_bit_of(prepared(source)).octets)
     assert again.get_payload(decode=True) == b"Gr\xfc\xdfe\r\n"

@@ -12,6 +12,7 @@ from email.message import Message as LegacyMessage
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from enum import Enum
 from itertools import count
 from typing import Any, TypeAlias, cast
 
@@ -351,6 +352,20 @@ def test_octets_of_a_subject_that_was_read_are_not_lost(raw: bytes) -> None:
     message = modern(Subject=theirs["Subject"])
     message.set_content("text\n")
     assert b"=?unknown-8bit?q?caf=E9?= x" in octets_of(prepared(message))
+
+
+class Team(str, Enum):  # noqa: UP042 - shown by its name, unlike a StrEnum
+    SALES = "sales@example.org"
+
+
+@pytest.mark.parametrize("subject", ["short", "y " * 60])
+def test_a_field_is_what_its_value_shows(subject: str) -> None:
+    message = legacy(("From", "a@x.org"), ("To", "b@x.org"), ("Subject", subject))
+    message["X-Team"] = Team.SALES
+    assert b"\r\nX-Team: Team.SALES\r\n" in octets_of(prepared(message))
+    message["Cc"] = Team.SALES
+    with pytest.raises(InvalidAddress):
+        prepared(message)
 
 
 def test_octets_without_a_charset_stay_eight_bit() -> None:

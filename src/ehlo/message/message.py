@@ -89,7 +89,7 @@ class MessageParts(TypedDict, total=False):
 
 
 _NONE: Final = ()
-_ROOM_MAX: Final = 33_554_432  # octets
+_ROOM_MAX: Final = 67_108_864  # octets
 
 
 @dataclass(frozen=True, init=False, repr=False)

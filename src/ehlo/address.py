@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
-from typing_extensions import TypeIs, override
+from typing_extensions import override
 
 from ehlo.errors import InvalidAddress
 from ehlo.idna import a_labels
@@ -242,19 +242,8 @@ class Address:
         return f"Address({self.spec!r})"
 
 
-def _are_like_most(texts: Sequence[object]) -> TypeIs[Sequence[str]]:
-    """Return whether texts are addresses as nearly all are: one look at all of them."""
-    if not set(map(type, texts)) <= _TEXTS:
-        return False
-    known = cast("Sequence[str]", texts)
-    lines = "\n".join((*known, ""))
-    if lines.count("\n") != len(known) or not _are_usual(lines):
-        return False
-    return max(map(len, known), default=0) <= _USUAL_MAX
-
-
 def addresses_at_once(texts: Sequence[object]) -> list[Address] | None:
-    """Read many addresses in a third of the time that it takes to read each by itself.
+    """Read many addresses with one look at all of them: in a third of the time.
 
     Args:
         texts: What may be addresses.
@@ -263,10 +252,16 @@ def addresses_at_once(texts: Sequence[object]) -> list[Address] | None:
         The addresses; None if one has to be looked at by itself, as it is not like most, or no
         text.
     """
-    if not _are_like_most(texts):
+    if not set(map(type, texts)) <= _TEXTS:
+        return None
+    known = cast("Sequence[str]", texts)
+    lines = "\n".join((*known, ""))
+    if lines.count("\n") != len(known) or not _are_usual(lines):
+        return None
+    if max(map(len, known), default=0) > _USUAL_MAX:
         return None
     addresses: list[Address] = []
-    for text in texts:
+    for text in known:
         address = _new(Address)
         _set_spec(address, text)
         addresses.append(address)
@@ -330,11 +325,7 @@ class Mailbox:
             InvalidAddress: The text is not one mailbox; the position counts in `text`.
         """
         if type(text) is str and "<" not in text:  # as nearly always where a program wrote it
-            address = Address(text)
-            mailbox = _new(cls)
-            _set_address(mailbox, address)
-            _set_name(mailbox, "")
-            return mailbox
+            return _nameless(Address(text))
         name, bracket = _split_mailbox(text)
         if control := CONTROL_CHARACTER.search(name):
             raise _fail(text, text.index(control[0], text.index(name)), "control character")
@@ -391,16 +382,8 @@ class Mailbox:
 
 def mailboxes_at_once(texts: Sequence[object]) -> tuple[Mailbox, ...] | None:
     """Read many mailboxes without a name; see `addresses_at_once`."""
-    if not _are_like_most(texts):
-        return None
-    mailboxes: list[Mailbox] = []
-    for text in texts:
-        address, mailbox = _new(Address), _new(Mailbox)
-        _set_spec(address, text)
-        _set_address(mailbox, address)
-        _set_name(mailbox, "")
-        mailboxes.append(mailbox)
-    return tuple(mailboxes)
+    addresses = addresses_at_once(texts)
+    return None if addresses is None else tuple(map(_nameless, addresses))
 
 
 def _nameless(address: Address) -> Mailbox:

@@ -502,6 +502,26 @@ def test_a_borrowed_connection_is_left_alone_by_a_child(
     client.close()
 
 
+def test_a_connection_borrowed_by_a_task_is_left_alone_by_a_child(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        client = ehlo.asyncio.Client(server.url, max_messages=1)
+        borrowed = client.session()
+        session = await borrowed.__aenter__()
+        await session.send(CONTENT, envelope=TO_BOB)
+        pid = os.getpid()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: pid + 1)
+            await borrowed.__aexit__(None, None, None)
+        assert (client.stats().connections, client.stats().idle) == (1, 0)
+        assert (await session.noop()).code == 250
+        await session.close()
+        await client.close()
+
+    asyncio.run(main())
+
+
 def test_an_async_source_that_fails(server: Server) -> None:
     async def source() -> AsyncIterator[tuple[bytes, ehlo.Envelope]]:
         yield CONTENT, TO_BOB

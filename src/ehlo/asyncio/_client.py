@@ -233,10 +233,12 @@ class Client:
             try:
                 yield Session(self._settings.session, cast("Pump", slot.carrier))
             finally:
-                loan.end(here.pool)
+                if not here.is_the_parents:
+                    loan.end(here.pool)
         finally:
-            here.pool.interrupted(lease)
-            here.tidy()
+            if not here.is_the_parents:
+                here.pool.interrupted(lease)
+                here.tidy()
 
     async def verify(self) -> Capabilities:
         """Find out whether mail could be sent: connect, encrypt and authenticate, or say NOOP.

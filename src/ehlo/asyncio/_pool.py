@@ -49,6 +49,7 @@ class LoopPool:
         self.loop = loop
         self.clock = loop.time
         self._settings = settings
+        self._pid = os.getpid()
         # Everything happens in one thread, and plans never wait while they change anything: the
         # lock is hardly ever contended, and costs less than an object that only looks like one. Its
         # holder may take it again: a plan that nobody has any more may be collected amid anything.
@@ -68,12 +69,16 @@ class LoopPool:
         await anext(self._keeper)
 
     async def _keep(self) -> AsyncGenerator[None, None]:
-        pid = os.getpid()
         try:
             yield
         finally:
-            if os.getpid() == pid:  # a child that was forked has got the parent's loop as well
+            if not self.is_the_parents:
                 await self.close()
+
+    @property
+    def is_the_parents(self) -> bool:
+        """Whether this is a process that was forked since: it has got the parent's loop as well."""
+        return os.getpid() != self._pid
 
     # -- Errands ----------------------------------------------------------------------------------
 

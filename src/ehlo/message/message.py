@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, Final, NoReturn, Self, TypedDict, cast
 
 from typing_extensions import Unpack, override
@@ -29,6 +28,7 @@ from ehlo.message.fields import (
 )
 from ehlo.message.identifiers import check_message_id, identifier_of, message_ids
 from ehlo.message.mailing_list import MailingList
+from ehlo.message.octets import joined
 from ehlo.message.resent import Resent
 from ehlo.message.writing import Stamps, Writing
 from ehlo.policies import chosen
@@ -89,7 +89,6 @@ class MessageParts(TypedDict, total=False):
 
 
 _NONE: Final = ()
-_ROOM_MAX: Final = 67_108_864  # octets
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -335,16 +334,7 @@ class Message:
         content = self._content(now, make_id, transfer, smtputf8)
         if isinstance(content, Octets):
             return content.octets
-        # Not joined: a piece at a time is there beside the whole, and stays in the cache.
-        buffer, pieces = BytesIO(), _now(content)
-        # Memory is asked for once, since a small buffer that grows is copied again and again; but
-        # not for more than a caller may have meant who says how large an attachment is.
-        if content.octets and content.octets <= _ROOM_MAX:
-            buffer.seek(content.octets - 1)
-            buffer.write(b"\n")
-            buffer.seek(0)
-        buffer.writelines(pieces)
-        return buffer.getvalue()
+        return joined(_now(content), content.octets or 0)
 
     def iter_bytes(
         self,

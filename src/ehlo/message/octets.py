@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Final
+from io import BytesIO  # in memory: it does no I/O
+from typing import TYPE_CHECKING, Final
 
 from ehlo.content import Octets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "LINE_OCTETS_MAX",
     "TextCheck",
     "has_long_line",
     "has_utf8_header",
+    "joined",
     "looked_at",
     "message_id_of",
     "why_not_text",
@@ -21,6 +26,7 @@ __all__ = [
 LINE_OCTETS_MAX: Final = 998
 """Octets of a line, its end not counted (RFC 5321 section 4.5.3.1.6, RFC 5322 section 2.1.1)."""
 
+_ROOM_MAX: Final = 67_108_864
 _HEADER_MAX: Final = 65_536  # how far a Message-ID is looked for
 _EMPTY_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
 _MESSAGE_ID: Final = re.compile(
@@ -153,6 +159,30 @@ def _long_line(content: bytes) -> int:
 def _line_number(content: bytes, position: int) -> int:
     before = content[:position]
     return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
+
+
+def joined(pieces: Iterable[bytes], size: int) -> bytes:
+    """Join pieces that are made one after the other, without ever having all of them twice.
+
+    Memory is asked for once: a buffer that grows is copied again and again, and to be given memory
+    by the system takes longer than to write it.
+
+    Args:
+        pieces: The pieces.
+        size: How many octets they have, or about so many; 0 if that is not known. It may come from
+            a caller who is wrong, so that for no more than 64 MiB memory is asked for beforehand.
+
+    Returns:
+        The octets.
+    """
+    buffer = BytesIO()
+    if 0 < size <= _ROOM_MAX:
+        buffer.seek(size - 1)
+        buffer.write(b"\n")
+        buffer.seek(0)
+    buffer.writelines(pieces)
+    buffer.truncate()
+    return buffer.getvalue()
 
 
 def message_id_of(content: bytes) -> str | None:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from io import BytesIO  # in memory: it does no I/O
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ehlo.line_ends import PIECE, crlf
 from ehlo.message.bodies import base64_lines, encoded, why_not_lines
 from ehlo.message.headers import LINE_MAX
+from ehlo.message.octets import joined
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
 
-__all__ = ["Boundaries", "Fields", "WriteFields", "plain_octets", "written"]
+__all__ = ["Boundaries", "Fields", "WriteFields", "plain_octets", "transfer_encoding", "written"]
 
 AnyMessage: TypeAlias = "EmailMessage[Any, Any]"
 Fields: TypeAlias = Iterable[tuple[str, Any]]
@@ -92,7 +92,9 @@ class _Writer:
         except UnicodeEncodeError:  # characters that nobody has encoded
             return False
         if why_not_lines(octets, eight_bit=False):
-            if _is_not_encoded(part) and (octets.isascii() or part.get_content_charset()):
+            if transfer_encoding(part) in _AS_IT_IS and (
+                octets.isascii() or part.get_content_charset()
+            ):
                 header, octets = _encoded(header, text, octets, part.get_content_charset())
             elif not octets.isascii():
                 return False
@@ -139,9 +141,9 @@ class _Writer:
         return lines
 
 
-def _is_not_encoded(part: AnyMessage) -> bool:
-    """Return whether a part says that its octets are what they are."""
-    return str(part.get(_ENCODING, "")).strip().lower() in _AS_IT_IS
+def transfer_encoding(part: AnyMessage) -> str:
+    """Return what a part says of its encoding, in lower case; empty if it says nothing."""
+    return str(part.get(_ENCODING, "")).strip().lower()
 
 
 def _encoded(header: Fields, text: str, octets: bytes, charset: str | None) -> tuple[Fields, bytes]:
@@ -170,17 +172,16 @@ def _joined(pieces: list[bytes | str]) -> bytes:
     """Write what is to be written, and join it all."""
     if all(isinstance(piece, bytes) for piece in pieces):
         return b"".join(cast("list[bytes]", pieces))
-    # What is large is written where it stays, piece by piece. Memory for it is asked for once: to
-    # be given it by the system takes longer than to write.
-    room = sum(map(len, pieces))
-    buffer = BytesIO()
-    buffer.seek(room + room // _LINE)
-    buffer.write(b"\n")
-    buffer.seek(0)
+    size = sum(map(len, pieces))
+    return joined(_written_pieces(pieces), size + size // _LINE)
+
+
+def _written_pieces(pieces: Iterable[bytes | str]) -> Iterator[bytes]:
     for piece in pieces:
-        buffer.writelines((piece,) if isinstance(piece, bytes) else _written_lines(piece))
-    buffer.truncate()
-    return buffer.getvalue()
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            yield from _written_lines(piece)
 
 
 def _written_lines(text: str) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from ehlo.message.alternatives import Alternative, Calendar
 from ehlo.message.attachment import Attachment
 from ehlo.message.encoded_words import decoded, decoded_words
 from ehlo.message.header_source import readable, unfolded
+from ehlo.message.plain_tree import transfer_encoding
 from ehlo.message.stdlib import as_it_is
 
 if TYPE_CHECKING:
@@ -162,12 +163,8 @@ def _message(part: AnyMessage) -> bytes:
     """Return the octets of an attached message, or of the blocks of a report."""
     octets = b"".join(map(as_it_is, _children(part)))
     # The package takes a message that is encoded, as it may not be, for one without a header.
-    decode = _DECODERS.get(_transfer_encoding(part))
+    decode = _DECODERS.get(transfer_encoding(part))
     return decode(octets) if decode else octets
-
-
-def _transfer_encoding(part: AnyMessage) -> str:
-    return str(part.get("Content-Transfer-Encoding", "")).strip().lower()
 
 
 def _head(part: AnyMessage) -> email.message.Message[str, str]:

@@ -37,7 +37,7 @@ from ehlo.message.headers import LINE_MAX, address_groups, identifiers, unstruct
 from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.mailboxes import parse_groups, parse_mailboxes
 from ehlo.message.octets import LINE_OCTETS_MAX, looked_at, message_id_of
-from ehlo.message.plain_tree import Boundaries, plain_octets, written
+from ehlo.message.plain_tree import Boundaries, plain_octets, transfer_encoding, written
 from ehlo.message.plain_tree import Fields as Header
 
 if TYPE_CHECKING:
@@ -232,8 +232,7 @@ def _in_base64(clone: AnyMessage) -> bytes:
         payload = vars(part).get("_payload")
         if isinstance(payload, str) and not payload.isascii():
             # Quoted-printable leaves them alone, and Base64 would make something else of them.
-            encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-            is_quoted = encoding == "quoted-printable"
+            is_quoted = transfer_encoding(part) == "quoted-printable"
             octets: Any = part.get_payload(decode=True) if is_quoted else written(payload)
             part.set_payload(encodebytes(octets).decode("ascii"))
             del part["Content-Transfer-Encoding"]  # makes a new list of fields
@@ -271,9 +270,6 @@ def _copied(source: _Source) -> AnyMessage:
         del clone[name]  # makes a new list of fields: the copy shared the old one
     for name, value in source.made:
         clone.set_raw(name, value)
-    boundary = source.boundaries.get(id(source.message))
-    if boundary is not None:
-        clone.set_boundary(boundary)
     return clone
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ehlo.commands import Body
 from ehlo.content import LineEnds, Octets, Stream
@@ -16,10 +16,10 @@ from ehlo.message.identifiers import new_identifier, new_message_id
 from ehlo.message.parts import message_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from datetime import datetime
-    from typing import Any
 
+    from ehlo.address import Mailbox
     from ehlo.content import Form
     from ehlo.message.message import Message
     from ehlo.message.resent import Resent
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Stamps", "Writing"]
 
 _IS_BINARY: Final = "the message has parts in binary"
-_RARE: Final = frozenset(
-    {
-        *("in_reply_to", "references", "auto_submitted", "disposition_notification_to"),
-        *("mailing_list", "headers"),
-    }
-)
-"""What `_more_fields` writes."""
 
 
 class Stamps(NamedTuple):
@@ -159,8 +152,10 @@ class Writing:
         fields.append(f"Message-ID: {stamps.message_id}\r\n")
         if message.subject:
             fields.append(unstructured("Subject", message.subject, utf8=utf8))
-        if not _RARE.isdisjoint(vars(message)):  # a message keeps only what it has
-            fields += _more_fields(message, utf8)
+        if not _RARE.keys().isdisjoint(vars(message)):  # a message keeps only what it has
+            for name, write in _RARE.items():
+                value = getattr(message, name)
+                fields += write(value, utf8) if value else ()
         fields.append("MIME-Version: 1.0\r\n")
         return fields
 
@@ -171,21 +166,23 @@ class Writing:
             yield from resent.fields(date=date, message_id=message_id, utf8=utf8)
 
 
-def _more_fields(message: Message, utf8: bool) -> Iterator[str]:  # noqa: FBT001 - private
-    """Write the fields that few messages have."""
-    if message.in_reply_to:
-        yield fold("In-Reply-To:", [f" {identifier}" for identifier in message.in_reply_to])
-    if message.references:
-        yield fold("References:", [f" {identifier}" for identifier in message.references])
-    if message.auto_submitted is not None:
-        yield f"Auto-Submitted: {message.auto_submitted}\r\n"
-    if message.disposition_notification_to:
-        name = "Disposition-Notification-To"
-        yield addresses(name, message.disposition_notification_to, utf8=utf8)
-    if message.mailing_list is not None:
-        yield from message.mailing_list.fields(utf8=utf8)
-    for name, value in message.headers:
-        yield extra_field(name, value, utf8=utf8)
+def _identifiers(name: str, value: Iterable[str], _utf8: bool) -> list[str]:  # noqa: FBT001 - private
+    return [fold(f"{name}:", [f" {identifier}" for identifier in value])]
+
+
+def _notified(value: Sequence[Mailbox], utf8: bool) -> list[str]:  # noqa: FBT001 - private
+    return [addresses("Disposition-Notification-To", value, utf8=utf8)]
+
+
+_RARE: Final[dict[str, Callable[[Any, bool], Iterable[str]]]] = {
+    "in_reply_to": partial(_identifiers, "In-Reply-To"),
+    "references": partial(_identifiers, "References"),
+    "auto_submitted": lambda value, _: [f"Auto-Submitted: {value}\r\n"],
+    "disposition_notification_to": _notified,
+    "mailing_list": lambda value, utf8: value.fields(utf8=utf8),
+    "headers": lambda value, utf8: [extra_field(name, text, utf8=utf8) for name, text in value],
+}
+"""What few messages have, in the order of their fields, and what writes it."""
 
 
 def _pieces(chunks: Sequence[bytes | Feed]) -> Iterator[bytes]:
